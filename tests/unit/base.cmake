@@ -1,0 +1,1 @@
+crossdock_test(unit/base LIBS crossdock_base)
