@@ -1,0 +1,1 @@
+crossdock_test(unit/ledger_merkle LIBS crossdock_ledger)

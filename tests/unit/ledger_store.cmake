@@ -1,0 +1,1 @@
+crossdock_test(unit/ledger_store LIBS crossdock_ledger)

@@ -1,0 +1,1 @@
+crossdock_test(unit/ledger_verify LIBS crossdock_ledger)
