@@ -1,0 +1,817 @@
+#include "dispatch/dispatch.hpp"
+
+#include "crossdock/abi.h"
+
+#include <algorithm>
+
+namespace crossdock::dispatch {
+namespace {
+
+using ledger::connection;
+using ledger::transaction;
+using ledger::value;
+
+std::int64_t micros(timestamp t) { return t.time_since_epoch().count(); }
+
+constexpr const char* schema_1 = R"sql(
+CREATE TABLE delivery(
+  id INTEGER PRIMARY KEY,
+  seq INTEGER NOT NULL,
+  receiver TEXT NOT NULL,
+  kind INTEGER NOT NULL,
+  topic TEXT NOT NULL,
+  key TEXT NOT NULL,
+  token INTEGER NOT NULL,
+  status INTEGER NOT NULL,
+  tag BLOB NOT NULL,
+  idempotency_key TEXT NOT NULL,
+  failed_attempts INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX delivery_receiver ON delivery(receiver, id);
+CREATE TABLE request(
+  id INTEGER PRIMARY KEY,
+  kind INTEGER NOT NULL,
+  asker TEXT NOT NULL,
+  replier TEXT NOT NULL,
+  topic TEXT NOT NULL,
+  key TEXT NOT NULL,
+  case_id TEXT NOT NULL,
+  seq INTEGER NOT NULL,
+  due INTEGER NOT NULL,
+  tag BLOB NOT NULL,
+  write INTEGER NOT NULL
+) STRICT;
+CREATE TABLE proposer(
+  proposal_id TEXT PRIMARY KEY,
+  receiver TEXT NOT NULL,
+  tag BLOB NOT NULL,
+  case_id TEXT NOT NULL,
+  key TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE dead_letter(
+  id INTEGER PRIMARY KEY,
+  seq INTEGER NOT NULL,
+  receiver TEXT NOT NULL,
+  kind INTEGER NOT NULL,
+  topic TEXT NOT NULL,
+  key TEXT NOT NULL,
+  token INTEGER NOT NULL,
+  status INTEGER NOT NULL,
+  tag BLOB NOT NULL,
+  idempotency_key TEXT NOT NULL,
+  attempts INTEGER NOT NULL,
+  code TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  time INTEGER NOT NULL,
+  state TEXT NOT NULL
+) STRICT;
+)sql";
+
+constexpr const char* delivery_columns =
+  "id, seq, receiver, kind, topic, key, token, status, tag, idempotency_key, failed_attempts";
+
+/// Rebuilds the delivery of a row; its envelope is the body of the record it names.
+result<delivery> read_delivery(connection& db, const ledger::row& r) {
+  delivery d;
+  d.id = r.integer(0);
+  d.seq = r.number(1);
+  d.receiver = r.text(2);
+  d.kind = static_cast<delivery_kind>(r.integer(3));
+  d.topic = r.text(4);
+  d.token = r.number(6);
+  d.status = static_cast<std::int32_t>(r.integer(7));
+  d.tag = r.text(8);
+  d.idempotency_key = r.text(9);
+  d.attempt = static_cast<std::uint32_t>(r.integer(10)) + 1;
+  auto records = ledger::read_records(db, d.seq, d.seq, 1);
+  if (!records) {
+    return std::move(records).error();
+  }
+  if (records->empty()) {
+    return error(errc::corrupt, "a delivery names a record that does not exist")
+      .at("seq", std::to_string(d.seq));
+  }
+  auto body = parse_json(records->front().body, {.bytes = 8u << 20, .depth = 80});
+  if (!body) {
+    return std::move(body).error().at("seq", std::to_string(d.seq));
+  }
+  auto e = envelope_from_json(*body);
+  if (!e) {
+    return std::move(e).error().at("seq", std::to_string(d.seq));
+  }
+  e->subject = r.text(5);
+  d.event = std::make_shared<const envelope>(std::move(*e));
+  return d;
+}
+
+} // namespace
+
+std::string apply_key(const std::string& key_template, const json& payload) {
+  std::string out;
+  std::size_t at = 0;
+  while (at < key_template.size()) {
+    const auto open = key_template.find('{', at);
+    const auto close = open == std::string::npos ? open : key_template.find('}', open);
+    if (close == std::string::npos) {
+      out += key_template.substr(at);
+      break;
+    }
+    out += key_template.substr(at, open - at);
+    out += text_or(payload, key_template.substr(open + 1, close - open - 1).c_str());
+    at = close + 1;
+  }
+  return out;
+}
+
+exchange::exchange(std::shared_ptr<id_source> ids, std::string tenant)
+  : ids_(std::move(ids)),
+    tenant_(std::move(tenant)),
+    routes_(std::make_shared<const routes>()) {}
+
+std::vector<ledger::migration> exchange::migrations() {
+  return {{"dispatch", 1, schema_1}};
+}
+
+void exchange::set_routes(std::shared_ptr<const routes> r) {
+  const std::lock_guard lock(mutex_);
+  routes_ = std::move(r);
+}
+
+std::shared_ptr<const routes> exchange::current_routes() const {
+  const std::lock_guard lock(mutex_);
+  return routes_;
+}
+
+result<std::vector<delivery>> exchange::attach(transaction& tx, const std::string& receiver,
+                                               sink s) {
+  auto waiting = unfinished(tx.db(), receiver, 0, 1'000'000);
+  if (!waiting) {
+    return waiting;
+  }
+  // Units are applied one after the other on one thread: what this unit saw is everything that
+  // came before, and what comes after it finds the sink.
+  tx.on_applied([this, receiver, s = std::move(s)]() mutable {
+    const std::lock_guard lock(mutex_);
+    sinks_[receiver] = std::move(s);
+  });
+  return waiting;
+}
+
+void exchange::detach(const std::string& receiver) {
+  const std::lock_guard lock(mutex_);
+  sinks_.erase(receiver);
+}
+
+result<std::vector<delivery>> exchange::unfinished(connection& db, const std::string& receiver,
+                                                   std::int64_t after,
+                                                   std::size_t limit) const {
+  auto rows = db.query(std::string("SELECT ") + delivery_columns +
+                         " FROM delivery WHERE receiver = ? AND id > ? ORDER BY id LIMIT ?",
+                       {receiver, after, static_cast<std::int64_t>(limit)});
+  if (!rows) {
+    return std::move(rows).error();
+  }
+  std::vector<delivery> out;
+  for (const auto& r : *rows) {
+    auto d = read_delivery(db, r);
+    if (!d) {
+      return std::move(d).error();
+    }
+    out.push_back(std::move(*d));
+  }
+  return out;
+}
+
+// -- inside a unit of work -------------------------------------------------------------------
+
+result<std::uint64_t> exchange::record_envelope(transaction& tx, envelope& e,
+                                                const std::string& target,
+                                                ledger::record_class c, const char* kind,
+                                                json detail) {
+  if (e.id.empty()) {
+    e.id = ids_->next();
+  }
+  if (e.time == timestamp{}) {
+    e.time = tx.now();
+  }
+  if (e.tenant.empty()) {
+    e.tenant = tenant_;
+  }
+  std::sort(e.labels.begin(), e.labels.end());
+  e.labels.erase(std::unique(e.labels.begin(), e.labels.end()), e.labels.end());
+  ledger::record r;
+  r.kind = kind;
+  r.cls = c;
+  r.id = e.id;
+  r.source = e.source;
+  r.target = target;
+  r.tenant = e.tenant;
+  r.case_id = e.case_id;
+  r.schema = e.dataschema;
+  r.traceparent = e.traceparent;
+  r.labels = e.labels;
+  r.causes = e.causes;
+  r.detail = std::move(detail);
+  r.detail["type"] = e.type;
+  if (!e.subject.empty()) {
+    r.detail["subject"] = e.subject;
+  }
+  r.body = to_text(to_json(e));
+  return tx.append(r);
+}
+
+void exchange::hand_out(transaction& tx, delivery d) {
+  // A write leaves the node: it waits until its record is durable (output commit). The rest
+  // stays inside and goes as soon as it has its place in the order.
+  const bool leaves = d.kind == delivery_kind::call && !d.idempotency_key.empty();
+  auto go = [this, d = std::move(d)]() mutable {
+    sink s;
+    {
+      const std::lock_guard lock(mutex_);
+      if (const auto it = sinks_.find(d.receiver); it != sinks_.end()) {
+        s = it->second;
+      }
+    }
+    if (s) {
+      s(std::move(d));
+    }
+  };
+  if (leaves) {
+    tx.on_durable(std::move(go));
+  } else {
+    tx.on_applied(std::move(go));
+  }
+}
+
+result<void> exchange::queue(transaction& tx, delivery d) {
+  d.id = next_delivery_++;
+  auto r = tx.db().exec(
+    "INSERT INTO delivery(id, seq, receiver, kind, topic, key, token, status, tag, "
+    "idempotency_key) VALUES(?,?,?,?,?,?,?,?,?,?)",
+    {d.id, static_cast<std::int64_t>(d.seq), d.receiver, static_cast<std::int64_t>(d.kind),
+     d.topic, d.event->subject, static_cast<std::int64_t>(d.token),
+     static_cast<std::int64_t>(d.status), ledger::blob{d.tag}, d.idempotency_key});
+  if (!r) {
+    return std::move(r).error();
+  }
+  tx.on_applied([this] {
+    const std::lock_guard lock(mutex_);
+    ++counters_.accepted;
+  });
+  hand_out(tx, std::move(d));
+  return {};
+}
+
+result<std::uint64_t> exchange::publish(transaction& tx, envelope e, ledger::record_class c) {
+  const auto table = current_routes();
+  const auto it = table->topics.find(e.type);
+  const std::vector<std::string> none;
+  const auto& receivers = it == table->topics.end() ? none : it->second;
+  std::string target;
+  for (const auto& name : receivers) {
+    target += (target.empty() ? "" : ",") + name;
+  }
+  // With no receiver the record itself says so: an empty target.
+  auto seq = record_envelope(tx, e, target.empty() ? "nobody" : target, c, "event");
+  if (!seq) {
+    return seq;
+  }
+  const auto event = std::make_shared<const envelope>(std::move(e));
+  for (const auto& name : receivers) {
+    delivery d;
+    d.seq = *seq;
+    d.event = event;
+    d.receiver = name;
+    d.kind = delivery_kind::message;
+    d.topic = event->type;
+    if (auto r = queue(tx, std::move(d)); !r) {
+      return std::move(r).error();
+    }
+  }
+  return seq;
+}
+
+result<void> exchange::request(transaction& tx, std::uint64_t id, delivery_kind kind,
+                               const std::string& asker, const std::string& replier,
+                               const envelope& e, std::uint64_t seq,
+                               std::chrono::milliseconds timeout, const std::string& tag,
+                               bool write) {
+  const auto due = tx.now() + timeout;
+  auto r = tx.db().exec(
+    "INSERT INTO request(id, kind, asker, replier, topic, key, case_id, seq, due, tag, write) "
+    "VALUES(?,?,?,?,?,?,?,?,?,?,?)",
+    {static_cast<std::int64_t>(id), static_cast<std::int64_t>(kind), asker, replier, e.type,
+     e.subject, e.case_id, static_cast<std::int64_t>(seq), micros(due), ledger::blob{tag},
+     std::int64_t{write ? 1 : 0}});
+  if (!r) {
+    return std::move(r).error();
+  }
+  arm(tx, id, due);
+  return {};
+}
+
+result<std::uint64_t> exchange::ask(transaction& tx, const std::string& asker,
+                                    std::uint64_t request_id, envelope e,
+                                    std::chrono::milliseconds timeout, std::string tag) {
+  const auto table = current_routes();
+  const auto it = table->questions.find(e.type);
+  const std::string replier = it == table->questions.end() ? "" : it->second;
+  e.source = asker;
+  auto seq = record_envelope(tx, e, replier.empty() ? "nobody" : replier,
+                             ledger::record_class::b, "question", {{"request", request_id}});
+  if (!seq) {
+    return seq;
+  }
+  if (auto r = request(tx, request_id, delivery_kind::ask, asker, replier, e, *seq, timeout,
+                       tag, false);
+      !r) {
+    return std::move(r).error();
+  }
+  if (replier.empty()) {
+    auto answered = reply(tx, "", request_id, CDK_E_ABSENT,
+                          "{\"error\":\"nobody answers this question\"}", {*seq});
+    return answered ? seq : answered;
+  }
+  delivery d;
+  d.seq = *seq;
+  d.topic = e.type;
+  d.event = std::make_shared<const envelope>(std::move(e));
+  d.receiver = replier;
+  d.kind = delivery_kind::ask;
+  d.token = request_id;
+  if (auto q = queue(tx, std::move(d)); !q) {
+    return std::move(q).error();
+  }
+  return seq;
+}
+
+result<std::uint64_t> exchange::call(transaction& tx, const std::string& asker,
+                                     std::uint64_t request_id, delivery_kind kind, envelope e,
+                                     std::string idempotency_key,
+                                     std::chrono::milliseconds timeout, std::string tag) {
+  const auto table = current_routes();
+  const auto it = table->tools.find(e.type);
+  const std::string connector = it == table->tools.end() ? "" : it->second;
+  const bool write = kind == delivery_kind::call && !idempotency_key.empty();
+  e.source = asker;
+  auto seq = record_envelope(tx, e, connector.empty() ? "nobody" : connector,
+                             write ? ledger::record_class::a : ledger::record_class::b,
+                             kind == delivery_kind::lookup ? "lookup" : "call",
+                             {{"request", request_id}, {"key", idempotency_key}});
+  if (!seq) {
+    return seq;
+  }
+  if (auto r = request(tx, request_id, kind, asker, connector, e, *seq, timeout, tag, write);
+      !r) {
+    return std::move(r).error();
+  }
+  if (connector.empty()) {
+    auto answered = reply(tx, "", request_id, CDK_E_ABSENT,
+                          "{\"error\":\"no connector offers this tool\"}", {*seq});
+    return answered ? seq : answered;
+  }
+  delivery d;
+  d.seq = *seq;
+  d.topic = e.type;
+  d.event = std::make_shared<const envelope>(std::move(e));
+  d.receiver = connector;
+  d.kind = kind;
+  d.token = request_id;
+  d.idempotency_key = std::move(idempotency_key);
+  if (auto q = queue(tx, std::move(d)); !q) {
+    return std::move(q).error();
+  }
+  return seq;
+}
+
+result<std::uint64_t> exchange::reply(transaction& tx, const std::string& replier,
+                                      std::uint64_t token, std::int32_t status,
+                                      std::string data, std::vector<std::uint64_t> causes) {
+  auto rows = tx.db().query(
+    "SELECT kind, asker, topic, key, case_id, due, tag FROM request "
+    "WHERE id = ? AND replier = ?",
+    {static_cast<std::int64_t>(token), replier});
+  if (!rows) {
+    return std::move(rows).error();
+  }
+  if (rows->empty()) {
+    return error(errc::not_found, "nobody waits for this answer any more")
+      .at("request", std::to_string(token));
+  }
+  const auto& row = rows->front();
+  if (auto r = tx.db().exec("DELETE FROM request WHERE id = ?",
+                            {static_cast<std::int64_t>(token)});
+      !r) {
+    return std::move(r).error();
+  }
+  const timestamp due{std::chrono::microseconds(row.integer(5))};
+  tx.on_applied([this, token, due] {
+    const std::lock_guard lock(mutex_);
+    due_.erase({due, token});
+  });
+  const auto kind = static_cast<delivery_kind>(row.integer(0));
+  envelope e;
+  e.source = replier.empty() ? "dispatch" : replier;
+  e.type = row.text(2) + ".answer";
+  e.dataschema = row.text(2) + "/1#answer";
+  e.subject = row.text(3);
+  e.case_id = row.text(4);
+  e.data = std::move(data);
+  e.causes = std::move(causes);
+  auto seq = record_envelope(tx, e, row.text(1), ledger::record_class::b, "answer",
+                             {{"request", token}, {"status", status}});
+  if (!seq) {
+    return seq;
+  }
+  delivery d;
+  d.seq = *seq;
+  d.event = std::make_shared<const envelope>(std::move(e));
+  d.receiver = row.text(1);
+  d.kind = kind == delivery_kind::timer ? delivery_kind::timer : delivery_kind::result;
+  d.topic = row.text(2);
+  d.token = token;
+  d.status = status;
+  d.tag = row.text(6);
+  if (auto q = queue(tx, std::move(d)); !q) {
+    return std::move(q).error();
+  }
+  return seq;
+}
+
+result<void> exchange::proposed(transaction& tx, const std::string& proposal_id,
+                                const std::string& proposer, std::string tag,
+                                const std::string& case_id, const std::string& key) {
+  auto r = tx.db().exec("INSERT INTO proposer(proposal_id, receiver, tag, case_id, key) "
+                        "VALUES(?,?,?,?,?)",
+                        {proposal_id, proposer, ledger::blob{std::move(tag)}, case_id, key});
+  return r ? result<void>() : std::move(r).error();
+}
+
+result<std::uint64_t> exchange::tell_outcome(transaction& tx, const std::string& proposal_id,
+                                             std::string_view outcome, json detail,
+                                             const std::string& by,
+                                             std::vector<std::uint64_t> causes) {
+  auto rows = tx.db().query(
+    "SELECT receiver, tag, case_id, key FROM proposer WHERE proposal_id = ?", {proposal_id});
+  if (!rows) {
+    return std::move(rows).error();
+  }
+  if (rows->empty()) {
+    return std::uint64_t{0};
+  }
+  const auto& row = rows->front();
+  envelope e;
+  e.source = by;
+  e.type = "crossdock.decision";
+  e.subject = row.text(3);
+  e.case_id = row.text(2);
+  e.causes = std::move(causes);
+  e.data = to_text(json{
+    {"proposal", proposal_id}, {"outcome", outcome}, {"detail", std::move(detail)}});
+  auto seq = record_envelope(tx, e, row.text(0), ledger::record_class::a, "decision",
+                             {{"proposal", proposal_id}, {"outcome", outcome}});
+  if (!seq) {
+    return seq;
+  }
+  delivery d;
+  d.seq = *seq;
+  d.topic = e.type;
+  d.event = std::make_shared<const envelope>(std::move(e));
+  d.receiver = row.text(0);
+  d.kind = delivery_kind::decision;
+  d.status = outcome == "executed" ? CDK_OK : CDK_E_REJECT;
+  d.tag = row.text(1);
+  if (auto q = queue(tx, std::move(d)); !q) {
+    return std::move(q).error();
+  }
+  return seq;
+}
+
+result<void> exchange::timer(transaction& tx, const std::string& owner,
+                             std::uint64_t request_id, std::chrono::milliseconds delay,
+                             std::string tag, const std::string& key,
+                             const std::string& case_id) {
+  envelope e;
+  e.type = "timer";
+  e.subject = key;
+  e.case_id = case_id;
+  return request(tx, request_id, delivery_kind::timer, owner, "", e, 0, delay, tag, false);
+}
+
+result<void> exchange::cancel(transaction& tx, const std::string& owner, std::uint64_t id) {
+  auto rows = tx.db().query("DELETE FROM request WHERE id = ? AND asker = ? RETURNING due",
+                            {static_cast<std::int64_t>(id), owner});
+  if (!rows) {
+    return std::move(rows).error();
+  }
+  if (!rows->empty()) {
+    const timestamp due{std::chrono::microseconds(rows->front().integer(0))};
+    tx.on_applied([this, id, due] {
+      const std::lock_guard lock(mutex_);
+      due_.erase({due, id});
+    });
+  }
+  return {};
+}
+
+result<void> exchange::finish(transaction& tx, std::int64_t delivery_id) {
+  auto changed = tx.db().exec("DELETE FROM delivery WHERE id = ?", {delivery_id});
+  if (!changed) {
+    return std::move(changed).error();
+  }
+  if (*changed != 1) {
+    return error(errc::conflict, "this delivery was finished before")
+      .at("delivery", std::to_string(delivery_id));
+  }
+  tx.on_applied([this] {
+    const std::lock_guard lock(mutex_);
+    ++counters_.delivered;
+  });
+  return {};
+}
+
+result<void> exchange::attempt(transaction& tx, std::int64_t delivery_id,
+                               std::uint32_t failed_attempts) {
+  auto r = tx.db().exec("UPDATE delivery SET failed_attempts = ? WHERE id = ?",
+                        {static_cast<std::int64_t>(failed_attempts), delivery_id});
+  return r ? result<void>() : std::move(r).error();
+}
+
+result<void> exchange::bury(transaction& tx, const delivery& d, errc code,
+                            const std::string& reason) {
+  auto changed = tx.db().exec("DELETE FROM delivery WHERE id = ?", {d.id});
+  if (!changed) {
+    return std::move(changed).error();
+  }
+  if (*changed != 1) {
+    return error(errc::conflict, "this delivery was finished before")
+      .at("delivery", std::to_string(d.id));
+  }
+  auto r = tx.db().exec(
+    "INSERT INTO dead_letter(seq, receiver, kind, topic, key, token, status, tag, "
+    "idempotency_key, attempts, code, reason, time, state) "
+    "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,'dead')",
+    {static_cast<std::int64_t>(d.seq), d.receiver, static_cast<std::int64_t>(d.kind), d.topic,
+     d.event->subject, static_cast<std::int64_t>(d.token), static_cast<std::int64_t>(d.status),
+     ledger::blob{d.tag}, d.idempotency_key, static_cast<std::int64_t>(d.attempt),
+     std::string(to_string(code)), reason, micros(tx.now())});
+  if (!r) {
+    return std::move(r).error();
+  }
+  ledger::record rec;
+  rec.kind = "dead_letter";
+  rec.cls = ledger::record_class::a;
+  rec.source = "dispatch";
+  rec.target = d.receiver;
+  rec.case_id = d.event->case_id;
+  rec.causes = {d.seq};
+  rec.detail = {{"topic", d.topic},
+                {"code", to_string(code)},
+                {"reason", reason},
+                {"attempts", d.attempt}};
+  if (auto seq = tx.append(rec); !seq) {
+    return std::move(seq).error();
+  }
+  tx.on_applied([this] {
+    const std::lock_guard lock(mutex_);
+    ++counters_.dead;
+  });
+  const bool waits = d.kind == delivery_kind::ask || d.kind == delivery_kind::call ||
+                     d.kind == delivery_kind::lookup;
+  if (waits) {
+    const auto status = d.kind == delivery_kind::ask
+                          ? CDK_E_EXCEPTION
+                          : (d.idempotency_key.empty() ? CDK_TOOL_TRANSIENT
+                                                       : CDK_TOOL_UNKNOWN);
+    auto answered = reply(tx, d.receiver, d.token, status,
+                          to_text(json{{"error", reason}}), {d.seq});
+    if (!answered && answered.error().code() != errc::not_found) {
+      return std::move(answered).error();
+    }
+  }
+  return {};
+}
+
+result<std::uint64_t> exchange::refuse(transaction& tx, const std::string& by, envelope e,
+                                       errc code, const std::string& reason) {
+  auto seq = record_envelope(tx, e, by, ledger::record_class::a, "refused");
+  if (!seq) {
+    return seq;
+  }
+  auto r = tx.db().exec(
+    "INSERT INTO dead_letter(seq, receiver, kind, topic, key, token, status, tag, "
+    "idempotency_key, attempts, code, reason, time, state) "
+    "VALUES(?,?,?,?,?,0,0,?,'',0,?,?,?,'dead')",
+    {static_cast<std::int64_t>(*seq), by,
+     static_cast<std::int64_t>(delivery_kind::message), e.type, e.subject, ledger::blob{""},
+     std::string(to_string(code)), reason, micros(tx.now())});
+  if (!r) {
+    return std::move(r).error();
+  }
+  tx.on_applied([this] {
+    const std::lock_guard lock(mutex_);
+    ++counters_.accepted;
+    ++counters_.denied;
+  });
+  return seq;
+}
+
+result<void> exchange::replay(transaction& tx, std::int64_t dead_letter_id,
+                              const std::string& principal) {
+  auto rows = tx.db().query(
+    "SELECT seq, receiver, kind, topic, key, token, status, tag, idempotency_key, state "
+    "FROM dead_letter WHERE id = ?",
+    {dead_letter_id});
+  if (!rows) {
+    return std::move(rows).error();
+  }
+  if (rows->empty()) {
+    return error(errc::not_found, "there is no such dead letter")
+      .at("id", std::to_string(dead_letter_id));
+  }
+  const auto& row = rows->front();
+  if (row.text(9) != "dead") {
+    return error(errc::conflict, "this dead letter was replayed before")
+      .at("id", std::to_string(dead_letter_id));
+  }
+  const auto kind = static_cast<delivery_kind>(row.integer(2));
+  if (row.text(1) == "intake") {
+    return error(errc::conflict, "intake refused this event; correct it in the system of record, "
+                                 "which posts it again")
+      .at("id", std::to_string(dead_letter_id));
+  }
+  if (kind != delivery_kind::message && kind != delivery_kind::result &&
+      kind != delivery_kind::decision && kind != delivery_kind::timer) {
+    return error(errc::conflict,
+                 "a question or call whose asker was told of the failure cannot be replayed; "
+                 "its case decides what happens next")
+      .at("id", std::to_string(dead_letter_id));
+  }
+  const auto seq = row.number(0);
+  auto records = ledger::read_records(tx.db(), seq, seq, 1);
+  if (!records) {
+    return std::move(records).error();
+  }
+  auto body = parse_json(records->empty() ? "" : records->front().body,
+                         {.bytes = 8u << 20, .depth = 80});
+  if (!body) {
+    return std::move(body).error().at("seq", std::to_string(seq));
+  }
+  auto e = envelope_from_json(*body);
+  if (!e) {
+    return std::move(e).error();
+  }
+  e->subject = row.text(4);
+  ledger::record rec;
+  rec.kind = "replay";
+  rec.cls = ledger::record_class::a;
+  rec.source = principal;
+  rec.target = row.text(1);
+  rec.principal = principal;
+  rec.case_id = e->case_id;
+  rec.causes = {seq};
+  rec.detail = {{"dead_letter", dead_letter_id}, {"topic", row.text(3)}};
+  if (auto s = tx.append(rec); !s) {
+    return std::move(s).error();
+  }
+  delivery d;
+  d.seq = seq;
+  d.event = std::make_shared<const envelope>(std::move(*e));
+  d.receiver = row.text(1);
+  d.kind = kind;
+  d.topic = row.text(3);
+  d.token = row.number(5);
+  d.status = static_cast<std::int32_t>(row.integer(6));
+  d.tag = row.text(7);
+  if (auto q = queue(tx, std::move(d)); !q) {
+    return q;
+  }
+  auto r = tx.db().exec("UPDATE dead_letter SET state = 'replayed' WHERE id = ?",
+                        {dead_letter_id});
+  return r ? result<void>() : std::move(r).error();
+}
+
+// -- time -------------------------------------------------------------------------------------
+
+void exchange::arm(transaction& tx, std::uint64_t id, timestamp due) {
+  tx.on_applied([this, id, due] {
+    const std::lock_guard lock(mutex_);
+    due_.emplace(due, id);
+  });
+}
+
+std::optional<timestamp> exchange::next_due() const {
+  const std::lock_guard lock(mutex_);
+  return due_.empty() ? std::nullopt : std::optional(due_.begin()->first);
+}
+
+result<std::size_t> exchange::fire_due(transaction& tx, std::size_t limit) {
+  auto rows = tx.db().query(
+    "SELECT id, kind, asker, replier, topic, key, case_id, seq, due, tag, write FROM request "
+    "WHERE due <= ? ORDER BY due, id LIMIT ?",
+    {micros(tx.now()), static_cast<std::int64_t>(limit)});
+  if (!rows) {
+    return std::move(rows).error();
+  }
+  for (const auto& row : *rows) {
+    const auto id = row.number(0);
+    if (static_cast<delivery_kind>(row.integer(1)) != delivery_kind::timer) {
+      const auto status = row.integer(10) != 0 ? CDK_TOOL_UNKNOWN : CDK_E_DEADLINE;
+      auto answered = reply(tx, row.text(3), id, status,
+                            "{\"error\":\"no answer before the deadline\"}", {row.number(7)});
+      if (!answered) {
+        return std::move(answered).error();
+      }
+      // The question itself need not be answered any more.
+      auto gone = tx.db().exec(
+        "DELETE FROM delivery WHERE token = ? AND receiver = ? AND kind = ?",
+        {static_cast<std::int64_t>(id), row.text(3), row.integer(1)});
+      if (!gone) {
+        return std::move(gone).error();
+      }
+      tx.on_applied([this, n = static_cast<std::uint64_t>(*gone)] {
+        const std::lock_guard lock(mutex_);
+        counters_.denied += n;
+      });
+      continue;
+    }
+    auto r = tx.db().exec("DELETE FROM request WHERE id = ?", {static_cast<std::int64_t>(id)});
+    if (!r) {
+      return std::move(r).error();
+    }
+    const timestamp due{std::chrono::microseconds(row.integer(8))};
+    tx.on_applied([this, id, due] {
+      const std::lock_guard lock(mutex_);
+      due_.erase({due, id});
+    });
+    envelope e;
+    e.source = "clock";
+    e.type = "timer";
+    e.subject = row.text(5);
+    e.case_id = row.text(6);
+    e.data = "{}";
+    auto seq = record_envelope(tx, e, row.text(2), ledger::record_class::b, "timer");
+    if (!seq) {
+      return std::move(seq).error();
+    }
+    delivery d;
+    d.seq = *seq;
+    d.event = std::make_shared<const envelope>(std::move(e));
+    d.receiver = row.text(2);
+    d.kind = delivery_kind::timer;
+    d.topic = "timer";
+    d.token = id;
+    d.tag = row.text(9);
+    if (auto q = queue(tx, std::move(d)); !q) {
+      return std::move(q).error();
+    }
+  }
+  return rows->size();
+}
+
+result<void> exchange::load(connection& db) {
+  auto requests = db.query("SELECT id, due FROM request");
+  if (!requests) {
+    return std::move(requests).error();
+  }
+  auto highest = db.query(
+    "SELECT max((SELECT coalesce(max(id), 0) FROM delivery)), "
+    "max((SELECT coalesce(max(id), 0) FROM request), "
+    "(SELECT coalesce(max(token), 0) FROM delivery), "
+    "(SELECT coalesce(max(token), 0) FROM dead_letter)) ");
+  if (!highest) {
+    return std::move(highest).error();
+  }
+  const std::lock_guard lock(mutex_);
+  for (const auto& r : *requests) {
+    due_.emplace(timestamp(std::chrono::microseconds(r.integer(1))), r.number(0));
+  }
+  // Numbers are never used twice: a start leaves a gap larger than what a crash could lose.
+  constexpr std::int64_t gap = 1'000'000;
+  next_delivery_ = std::max(next_delivery_, highest->front().integer(0) + 1);
+  next_request_ = static_cast<std::uint64_t>(highest->front().integer(1) + gap);
+  return {};
+}
+
+result<std::vector<dead_letter>> exchange::dead_letters(connection& db, std::size_t limit) {
+  auto rows = db.query("SELECT id, seq, receiver, topic, key, reason, code, time, attempts, "
+                       "state FROM dead_letter ORDER BY id DESC LIMIT ?",
+                       {static_cast<std::int64_t>(limit)});
+  if (!rows) {
+    return std::move(rows).error();
+  }
+  std::vector<dead_letter> out;
+  for (const auto& r : *rows) {
+    out.push_back({r.integer(0), r.number(1), r.text(2), r.text(3), r.text(4), r.text(5),
+                   r.text(6), timestamp(std::chrono::microseconds(r.integer(7))),
+                   static_cast<std::uint32_t>(r.integer(8)), r.text(9)});
+  }
+  return out;
+}
+
+counters exchange::count() const {
+  const std::lock_guard lock(mutex_);
+  return counters_;
+}
+
+} // namespace crossdock::dispatch

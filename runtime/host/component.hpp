@@ -1,0 +1,57 @@
+/// One component of a plugin as it is granted to run on this node.
+#pragma once
+
+#include "base/catalogue.hpp"
+#include "host/plugin_file.hpp"
+
+#include <chrono>
+#include <memory>
+#include <set>
+#include <string>
+
+namespace crossdock::host {
+
+enum class executor_kind { scheduled, thread };
+
+struct component_limits {
+  std::size_t payload_bytes_max = 1u << 20;
+  std::size_t effects_max = 1024;          ///< per step
+  std::size_t effect_bytes_max = 8u << 20; ///< per step
+  std::size_t tag_bytes_max = 256u << 10;
+  std::size_t memory_bytes_max = 16u << 20;
+  std::size_t memory_value_bytes_max = 1u << 20;
+  std::chrono::milliseconds step_soft{250};
+  std::chrono::milliseconds step_hard{5000};
+  std::size_t queue_max = 4096; ///< deliveries held in memory; the rest waits in its rows
+};
+
+/// Effective rights are what the manifest declares; a grant that narrows them comes with
+/// signed plugins. Immutable.
+struct component {
+  std::string name; ///< unique on the node: the manifest's component id
+  std::shared_ptr<const plugin_file> file;
+  bool connector = false;
+  executor_kind executor = executor_kind::scheduled;
+  std::string config = "{}"; ///< JSON object, checked against the manifest's schema
+  component_limits limits;
+  std::set<std::string> consumes;  ///< topics
+  std::set<std::string> produces;  ///< topics
+  std::set<std::string> answers;   ///< questions
+  std::set<std::string> may_ask;   ///< questions
+  std::set<std::string> may_call;  ///< read tools
+  std::set<std::string> proposes;  ///< write tools
+  std::set<std::string> offers;    ///< tools of a connector
+  std::set<std::string> capabilities;
+  int state_schema = 1;
+  /// How long after a write without an answer a look-up makes sense, per tool.
+  std::map<std::string, std::chrono::milliseconds> settle;
+
+  /// Reads the manifest's entry, checks its words against the catalogue and `config` against
+  /// its config schema. Errors: not_found (no such component, unknown topic or tool), schema
+  /// (config; names the JSON Pointer), each with file and field.
+  static result<std::shared_ptr<const component>>
+  from_manifest(std::shared_ptr<const plugin_file> file, std::string_view name,
+                const json& config, const catalogue& words);
+};
+
+} // namespace crossdock::host

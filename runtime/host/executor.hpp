@@ -1,0 +1,21 @@
+/// What runs a component's code: the scheduler's thread or a thread of its own.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+namespace crossdock::host {
+
+class executor {
+public:
+  virtual ~executor() = default;
+  /// Runs `work` after everything handed in before it. Inline for the scheduled executor.
+  virtual void run(std::function<void()> work) = 0;
+  /// Gives up a thread that hangs: it may finish or never, nobody waits for it.
+  virtual void abandon() = 0;
+};
+
+std::unique_ptr<executor> make_scheduled_executor();
+std::unique_ptr<executor> make_thread_executor(const std::string& name);
+
+} // namespace crossdock::host

@@ -1,0 +1,45 @@
+/// HOST: plugins are loaded, run and replaced here; nothing else touches their code.
+///
+/// Promises
+///  - No instruction of a file runs before its hash is one that the configuration lists, its
+///    manifest and ELF structure were checked, and the checked bytes were copied to a path of
+///    their own, from which they are mapped. What was mapped stays mapped.
+///  - Everything a plugin asks for in a step exists together once handle() succeeded, or not at
+///    all: effects, memory and the end of the delivery are one unit of work.
+///  - A step that throws loses only itself. The same event failing twice is a dead letter.
+///  - A call of a write tool is handed to a connector at most once; if it is not known what
+///    became of it, it is answered `unknown`, never handed out again.
+#pragma once
+
+#include "base/catalogue.hpp"
+#include "base/system_clocks.hpp"
+#include "contracts.hpp"
+#include "dispatch/dispatch.hpp"
+#include "host/component.hpp"
+#include "host/plugin_file.hpp"
+#include "intake/intake.hpp"
+#include "ledger/ledger.hpp"
+#include "supervise/supervise.hpp"
+
+namespace crossdock::host {
+
+/// What every shell of a node shares.
+struct environment {
+  std::shared_ptr<ledger::store> store;
+  std::shared_ptr<dispatch::exchange> exchange;
+  std::shared_ptr<const intake::desk> intake;
+  std::shared_ptr<const catalogue> words;
+  std::shared_ptr<const clock> time;
+  std::shared_ptr<random_source> random;
+  std::shared_ptr<tap> taps;
+  std::shared_ptr<system_clocks> clocks;
+};
+
+/// Tables of this room: agents' memory.
+std::vector<ledger::migration> migrations();
+
+/// Starts the shell of a component.
+shell_handle start_shell(caf::actor_system& system, const environment& env,
+                         std::shared_ptr<const component> what);
+
+} // namespace crossdock::host

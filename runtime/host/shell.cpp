@@ -1,0 +1,860 @@
+#include "base/ids.hpp"
+#include "host/executor.hpp"
+#include "host/host.hpp"
+#include "host/instance.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <deque>
+#include <map>
+#include <set>
+
+namespace crossdock::host {
+
+std::vector<ledger::migration> migrations() {
+  return {{"host", 1, R"sql(
+CREATE TABLE memory(
+  component TEXT NOT NULL,
+  key TEXT NOT NULL,
+  value BLOB NOT NULL,
+  expires INTEGER NOT NULL,
+  PRIMARY KEY(component, key)
+) STRICT, WITHOUT ROWID;
+)sql"}};
+}
+
+namespace {
+
+using dispatch::delivery;
+using dispatch::delivery_kind;
+
+/// Failures of one event before it becomes a dead letter: the second time is enough.
+constexpr std::uint32_t failures_max = 2;
+/// A plugin that asks for another try gets this many; then the event is a dead letter too.
+constexpr std::uint32_t retries_max = 12;
+
+/// What is handed to handle(): a delivery with its row, or something of the moment.
+struct job {
+  std::uint32_t kind = CDK_EV_MESSAGE;
+  std::optional<delivery> row;
+  std::string tag;
+  std::string payload = "{}";
+  timestamp not_before{};
+};
+
+/// Text that keeps the cdk_event's borrowed pointers alive during one step.
+struct event_text {
+  std::string payload;
+  std::string labels = "[]";
+  std::vector<std::string> label_list;
+};
+
+class shell final : public host_actor<shell_handle> {
+public:
+  shell(caf::actor_config& config, environment env, std::shared_ptr<const component> what)
+    : host_actor(config, "shell:" + what->name, env.taps),
+      env_(std::move(env)),
+      component_(std::move(what)),
+      memory_(std::make_shared<memory_view>()),
+      failures_(supervise::restart_policy::limits{}, env_.random) {}
+
+  behavior_type make_behavior() override {
+    make_executor();
+    load();
+    return {[](task& t) { t.run(); },
+            [this](shut_down) { stop(); },
+            [this](status_request) { return report(); },
+            [this](deliver& d) { accept(std::move(d.what)); },
+            [this](tick) { pump(); }};
+  }
+
+  void on_exit() override {
+    env_.exchange->detach(component_->name);
+    instance_.reset();
+    executor_.reset();
+  }
+
+private:
+  // -- starting ------------------------------------------------------------------------------
+
+  void make_executor() {
+    executor_ = component_->executor == executor_kind::thread
+                  ? make_thread_executor(component_->name)
+                  : make_scheduled_executor();
+  }
+
+  /// Reads memory and what is unfinished in one unit, so that nothing falls between.
+  void load() {
+    auto memory = std::make_shared<memory_view>();
+    auto waiting = std::make_shared<std::vector<delivery>>();
+    const auto self = caf::actor_cast<caf::actor>(this);
+    ledger::unit u;
+    u.name = "host.load";
+    u.apply = [memory, waiting, self, exchange = env_.exchange,
+               name = component_->name](ledger::transaction& tx) -> result<void> {
+      auto rows = tx.db().query("SELECT key, value, expires FROM memory WHERE component = ?",
+                                {name});
+      if (!rows) {
+        return std::move(rows).error();
+      }
+      for (const auto& r : *rows) {
+        (*memory)[r.text(0)] = {r.text(1), r.integer(2)};
+      }
+      auto found = exchange->attach(
+        tx, name, [self](delivery d) { caf::anon_send(self, deliver{std::move(d)}); });
+      if (!found) {
+        return std::move(found).error();
+      }
+      *waiting = std::move(*found);
+      return {};
+    };
+    u.applied = on_own_turn([this, memory, waiting](const result<ledger::receipt>& r) {
+      if (!r) {
+        spdlog::error("{}: cannot start: {}", label(), r.error().describe());
+        quit(caf::make_error(caf::sec::runtime_error, r.error().describe()));
+        return;
+      }
+      memory_ = memory;
+      for (const auto& [key, value] : *memory_) {
+        memory_bytes_ += key.size() + value.bytes.size();
+      }
+      for (auto& d : *waiting) {
+        last_known_ = std::max(last_known_, d.id);
+        admit_again(std::move(d));
+      }
+      loaded_ = true;
+      // Deliveries that came after the sink was set, before this turn.
+      auto early = std::move(early_);
+      for (auto& d : early) {
+        accept(std::move(d));
+      }
+      create_instance();
+    });
+    env_.store->submit(std::move(u));
+  }
+
+  /// A delivery found in its row after a start. A write that may have been handed out before is
+  /// never handed out again: what became of it is unknown until it is looked up.
+  void admit_again(delivery d) {
+    if (d.kind == delivery_kind::call && !d.idempotency_key.empty()) {
+      from_rows_.insert(d.id);
+      answer_unknown(std::move(d), "the node stopped before the outcome was known");
+      return;
+    }
+    from_rows_.insert(d.id);
+    queue_.push_back({static_cast<std::uint32_t>(d.kind), std::move(d), "", "", {}});
+  }
+
+  void answer_unknown(delivery d, std::string why) {
+    ledger::unit u;
+    u.name = "host.unknown";
+    u.cls = ledger::record_class::a;
+    u.apply = [d = std::move(d), why = std::move(why),
+               exchange = env_.exchange](ledger::transaction& tx) -> result<void> {
+      if (auto r = exchange->finish(tx, d.id); !r) {
+        return r;
+      }
+      auto seq = exchange->reply(tx, d.receiver, d.token, CDK_TOOL_UNKNOWN,
+                                 to_text(json{{"error", why}}), {d.seq});
+      if (!seq && seq.error().code() != errc::not_found) {
+        return std::move(seq).error();
+      }
+      return {};
+    };
+    env_.store->submit(std::move(u));
+  }
+
+  instance_host callbacks() {
+    const auto name = component_->name;
+    instance_host h;
+    h.log = [name, count = log_count_](std::uint32_t level, std::string_view message,
+                           std::string_view fields) {
+      // A plugin in a loop must not fill the disk with its log.
+      if (count->fetch_add(1) > 10'000) {
+        return;
+      }
+      const auto severity = level >= CDK_LOG_ERROR     ? spdlog::level::err
+                            : level == CDK_LOG_WARNING ? spdlog::level::warn
+                            : level == CDK_LOG_INFO    ? spdlog::level::info
+                                                       : spdlog::level::debug;
+      spdlog::log(severity, "{}: {} {}", name, message.substr(0, 2000),
+                  fields.substr(0, 2000));
+    };
+    h.metric = [](std::uint32_t, std::string_view, double) {};
+    h.post = [env = env_, component = component_,
+              self = caf::actor_cast<caf::actor>(this)](std::string event,
+                                                        std::string cookie) -> cdk_status {
+      return post(env, component, self, std::move(event), std::move(cookie));
+    };
+    return h;
+  }
+
+  /// From a connector's own thread: durable first, then the POSTED event says so.
+  static cdk_status post(const environment& env, const std::shared_ptr<const component>& what,
+                         const caf::actor& self, std::string text, std::string cookie) {
+    auto parsed = parse_json(text);
+    if (!parsed || !parsed->is_object()) {
+      return CDK_E_INVALID;
+    }
+    const auto topic = text_or(*parsed, "topic");
+    if (!what->produces.contains(topic)) {
+      return CDK_E_DENIED;
+    }
+    envelope e;
+    e.id = text_or(*parsed, "id");
+    e.source = what->name;
+    e.type = topic;
+    e.subject = text_or(*parsed, "key");
+    e.data = to_text(parsed->value("payload", json::object()));
+    ledger::unit u;
+    u.name = "host.post";
+    u.cls = ledger::record_class::a;
+    u.apply = [e = std::move(e), intake = env.intake](ledger::transaction& tx) -> result<void> {
+      auto admitted = intake->admit(tx, e);
+      return admitted ? result<void>() : std::move(admitted).error();
+    };
+    u.durable = [self, cookie = std::move(cookie)](const result<ledger::receipt>& r) {
+      if (r) {
+        delivery d;
+        d.kind = static_cast<delivery_kind>(CDK_EV_POSTED);
+        d.tag = cookie;
+        caf::anon_send(self, deliver{std::move(d)});
+      }
+    };
+    env.store->submit(std::move(u));
+    return CDK_OK;
+  }
+
+  void create_instance() {
+    if (stopping_) {
+      return;
+    }
+    state_ = "creating";
+    const auto started = on_own_turn([this](std::shared_ptr<instance> object, std::string why) {
+      if (!object) {
+        instance_failed(why);
+        return;
+      }
+      instance_ = std::move(object);
+      state_ = "running";
+      job start;
+      start.kind = CDK_EV_START;
+      moment_.push_front(std::move(start));
+      busy_ = false;
+      pump();
+    });
+    busy_ = true;
+    executor_->run([what = component_, host = callbacks(), started]() mutable {
+      auto created = instance::create(what, std::move(host));
+      if (created) {
+        started(*created, std::string());
+      } else {
+        started(std::shared_ptr<instance>(), created.error().describe());
+      }
+    });
+  }
+
+  /// Throws the instance away and makes a new one after a backoff, unless that happened too
+  /// often: then the component stands still, visibly, and its deliveries stay in their rows.
+  void instance_failed(const std::string& why) {
+    last_error_ = why;
+    ++restarts_;
+    instance_.reset();
+    busy_ = true;
+    const auto wait = failures_.failed(env_.time->now());
+    record_lifecycle(wait ? "instance_failed" : "gave_up", why);
+    if (!wait) {
+      state_ = "failed";
+      spdlog::error("{}: failed too often and stands still: {}", label(), why);
+      return;
+    }
+    state_ = "restarting";
+    spdlog::warn("{}: instance recreated in {} ms: {}", label(), wait->count(), why);
+    delayed_send(this, *wait, task{[this] { create_instance(); }});
+  }
+
+  void record_lifecycle(const char* what, const std::string& why) {
+    ledger::unit u;
+    u.name = "host.lifecycle";
+    u.apply = [what = std::string(what), why, name = component_->name,
+               release = component_->file->release()](ledger::transaction& tx) -> result<void> {
+      ledger::record r;
+      r.kind = "plugin";
+      r.source = "host";
+      r.target = name;
+      r.detail = {{"what", what}, {"release", release}, {"why", why.substr(0, 500)}};
+      auto seq = tx.append(r);
+      return seq ? result<void>() : std::move(seq).error();
+    };
+    env_.store->submit(std::move(u));
+  }
+
+  // -- the queue -----------------------------------------------------------------------------
+
+  void accept(delivery d) {
+    if (!loaded_) {
+      early_.push_back(std::move(d));
+      return;
+    }
+    if (from_rows_.erase(d.id) > 0) {
+      return; // read from its row already
+    }
+    const bool write = d.kind == delivery_kind::call && !d.idempotency_key.empty();
+    if (d.id == 0) {
+      job j;
+      j.kind = static_cast<std::uint32_t>(d.kind);
+      j.tag = std::move(d.tag);
+      moment_.push_back(std::move(j));
+    } else if (!write && (parked_ || queue_.size() >= component_->limits.queue_max)) {
+      // Bounded: it stays in its row and is read from there when the queue has drained. Writes
+      // are few and come once they are durable, out of the row order: they never park.
+      parked_ = true;
+      arrived_while_reading_ = reading_;
+    } else {
+      if (!write) {
+        last_known_ = std::max(last_known_, d.id);
+      }
+      queue_.push_back({static_cast<std::uint32_t>(d.kind), std::move(d), "", "", {}});
+    }
+    pump();
+  }
+
+  /// Reads parked deliveries back once half of the queue is free, within a unit, so that
+  /// deliveries which are applied but not yet committed are seen as well.
+  void unpark() {
+    if (!parked_ || reading_ || queue_.size() * 2 > component_->limits.queue_max) {
+      return;
+    }
+    reading_ = true;
+    auto more = std::make_shared<std::vector<delivery>>();
+    const auto room = component_->limits.queue_max - queue_.size();
+    ledger::unit u;
+    u.name = "host.unpark";
+    u.apply = [more, room, exchange = env_.exchange, name = component_->name,
+               after = last_known_](ledger::transaction& tx) -> result<void> {
+      auto found = exchange->unfinished(tx.db(), name, after, room);
+      if (!found) {
+        return std::move(found).error();
+      }
+      *more = std::move(*found);
+      return {};
+    };
+    u.applied = on_own_turn([this, more, room](const result<ledger::receipt>& r) {
+      reading_ = false;
+      if (!r) {
+        return;
+      }
+      // Whatever was handed out while this was read is in its row and beyond `last_known_`:
+      // the queue stays parked until a read comes back short.
+      parked_ = more->size() >= room || arrived_while_reading_;
+      arrived_while_reading_ = false;
+      for (auto& d : *more) {
+        last_known_ = std::max(last_known_, d.id);
+        if (d.kind == delivery_kind::call && !d.idempotency_key.empty()) {
+          continue; // handed out by itself
+        }
+        from_rows_.insert(d.id);
+        queue_.push_back({static_cast<std::uint32_t>(d.kind), std::move(d), "", "", {}});
+      }
+      pump();
+    });
+    env_.store->submit(std::move(u));
+  }
+
+  void pump() {
+    unpark();
+    if (busy_ || !instance_ || stopping_) {
+      return;
+    }
+    if (!moment_.empty()) {
+      auto j = std::move(moment_.front());
+      moment_.pop_front();
+      run(std::move(j));
+      return;
+    }
+    const auto now = env_.time->now();
+    std::set<std::string> blocked;
+    for (auto it = queue_.begin(); it != queue_.end(); ++it) {
+      const auto& key = it->row->event->subject;
+      if (it->not_before > now) {
+        blocked.insert(key); // a retry blocks its key, and only its key
+        continue;
+      }
+      if (!blocked.contains(key)) {
+        auto j = std::move(*it);
+        queue_.erase(it);
+        run(std::move(j));
+        return;
+      }
+    }
+  }
+
+  // -- one step ------------------------------------------------------------------------------
+
+  std::shared_ptr<event_text> text_of(const job& j) const {
+    auto text = std::make_shared<event_text>();
+    if (!j.row || !j.row->event) {
+      text->payload = j.payload;
+      return text;
+    }
+    text->payload = j.row->event->data;
+    text->label_list = j.row->event->labels;
+    // Free text from outside does not reach an agent, nor does its label: what the agent
+    // derives rests on typed, schema-checked fields alone.
+    const auto* entry =
+      j.row->kind == delivery_kind::message ? env_.words->find(j.row->topic) : nullptr;
+    if (entry != nullptr && !entry->untrusted.empty() && !component_->connector) {
+      if (auto body = parse_json(text->payload)) {
+        for (const auto& field : entry->untrusted) {
+          if (field.size() > 1) {
+            body->erase(field.substr(1));
+          }
+        }
+        text->payload = to_text(*body);
+        std::erase(text->label_list, "untrusted");
+      }
+    }
+    text->labels = to_text(json(text->label_list));
+    return text;
+  }
+
+  void run(job j) {
+    busy_ = true;
+    current_ = std::make_shared<job>(std::move(j));
+    const auto job_now = current_;
+    const auto now = env_.time->now();
+    const auto deadline = now + component_->limits.step_hard;
+    auto text = text_of(*job_now);
+    auto s = std::make_shared<step>(component_, env_.words, env_.exchange, env_.random, memory_,
+                                    memory_bytes_, now);
+    running_ = s;
+    started_at_ = now;
+    const auto finished = on_own_turn([this, s, text, job_now] {
+      if (running_ == s) {
+        running_.reset();
+        done(s, text, job_now);
+      }
+    });
+    executor_->run([this_name = component_->name, object = instance_, s, text, job_now, now,
+                    deadline, finished]() mutable {
+      const auto event = describe(*job_now, *text, now, deadline);
+      object->handle(*s, event);
+      finished();
+    });
+    if (component_->executor == executor_kind::thread) {
+      delayed_send(this, component_->limits.step_hard + std::chrono::milliseconds(50),
+                   task{[this, weak = std::weak_ptr<step>(s)] { overrun(weak.lock()); }});
+    }
+  }
+
+  static cdk_event describe(const job& j, const event_text& text, timestamp now,
+                            timestamp deadline) {
+    using std::chrono::duration_cast;
+    using std::chrono::nanoseconds;
+    cdk_event e{};
+    e.struct_size = sizeof e;
+    e.kind = j.kind;
+    e.attempt = j.row ? j.row->attempt : 1;
+    e.flags = e.attempt > 1 ? CDK_F_REDELIVERY : 0;
+    e.now_ns = duration_cast<nanoseconds>(now.time_since_epoch()).count();
+    e.deadline_ns = duration_cast<nanoseconds>(deadline.time_since_epoch()).count();
+    e.content_type = to_abi("application/json");
+    e.payload = to_abi_bytes(text.payload);
+    e.labels = to_abi(text.labels);
+    e.tag = to_abi_bytes(j.tag);
+    if (j.row) {
+      const auto& d = *j.row;
+      e.seq = d.seq;
+      e.token = d.token;
+      e.status = d.status;
+      e.topic = to_abi(d.topic);
+      e.idempotency_key = to_abi(d.idempotency_key);
+      e.tag = to_abi_bytes(d.tag);
+      e.id = to_abi(d.event->id);
+      e.schema = to_abi(d.event->dataschema);
+      e.key = to_abi(d.event->subject);
+      e.case_id = to_abi(d.event->case_id);
+      e.source = to_abi(d.event->source);
+      e.tenant = to_abi(d.event->tenant);
+      e.site = to_abi(d.event->site);
+      e.traceparent = to_abi(d.event->traceparent);
+    }
+    return e;
+  }
+
+  /// A thread that does not come back: its step never happened, it is left behind with its
+  /// instance, and a new instance takes over on a new thread.
+  void overrun(const std::shared_ptr<step>& s) {
+    if (!s || running_ != s) {
+      return;
+    }
+    running_.reset();
+    s->abandoned = true;
+    instance_->leak();
+    executor_->abandon();
+    ++abandoned_;
+    make_executor();
+    const auto j = current_;
+    failed(*j, errc::timeout,
+           "handle() did not return within " +
+             std::to_string(component_->limits.step_hard.count()) + " ms");
+    instance_failed("a step overran its deadline; its thread was abandoned");
+  }
+
+  void done(const std::shared_ptr<step>& s, const std::shared_ptr<event_text>& text,
+            const std::shared_ptr<job>& j) {
+    ++steps_;
+    for (const auto& why : s->refusals) {
+      spdlog::warn("{}: refused: {}", label(), why);
+      last_error_ = why;
+    }
+    if (s->status == CDK_SKIPPED && j->row && j->row->kind != delivery_kind::message &&
+        j->row->token != 0 && s->effects.empty()) {
+      // Nobody handles this question or call here: whoever asked hears of it now.
+      s->effects.emplace_back(
+        reply_effect{j->row->token, CDK_E_ABSENT, R"({"error":"the component has no handler"})",
+                     "", {}});
+    }
+    if (s->status == CDK_OK || s->status == CDK_PENDING || s->status == CDK_SKIPPED) {
+      commit(s, text, j);
+      return;
+    }
+    if (!j->row) {
+      if (j->kind == CDK_EV_START) {
+        instance_failed("START failed: " + s->message);
+        return;
+      }
+      last_error_ = s->message;
+      busy_ = false;
+      pump();
+      return;
+    }
+    switch (s->status) {
+    case CDK_E_RETRY: retry(*j, s->message, s->retry_after_ms); break;
+    case CDK_E_FATAL:
+    case CDK_E_EXCEPTION:
+    case CDK_E_DEADLINE:
+      failed(*j, errc::plugin, s->message);
+      instance_failed(s->message);
+      return;
+    default: bury(*j, errc::plugin, s->message); break;
+    }
+    busy_ = false;
+    pump();
+  }
+
+  /// Effects, memory and the end of the delivery, whole or not at all.
+  void commit(const std::shared_ptr<step>& s, const std::shared_ptr<event_text>& text,
+              const std::shared_ptr<job>& j) {
+    if (!j->row && s->effects.empty() && s->changes.empty()) {
+      busy_ = false;
+      pump();
+      return;
+    }
+    ledger::unit u;
+    u.name = "host.step";
+    for (const auto& e : s->effects) {
+      // What a connector takes in is durable before anybody hears of it.
+      if (component_->connector && std::holds_alternative<send_effect>(e)) {
+        u.cls = ledger::record_class::a;
+      }
+    }
+    u.apply = [env = env_, component = component_, s, text,
+               j](ledger::transaction& tx) -> result<void> {
+      return write_step(tx, env, *component, *s, *text, *j);
+    };
+    u.applied = on_own_turn([this, s, j](const result<ledger::receipt>& r) {
+      if (!r && r.error().code() == errc::unavailable) {
+        quit(caf::make_error(caf::sec::runtime_error, r.error().describe()));
+        return;
+      }
+      if (!r && r.error().code() != errc::conflict) {
+        last_error_ = r.error().describe();
+        spdlog::error("{}: a step could not be recorded: {}", label(), last_error_);
+        if (j->row) {
+          failed(*j, r.error().code(), last_error_);
+        }
+      } else if (r) {
+        remember(s->changes);
+      }
+      // conflict: the delivery ended elsewhere (its request timed out); the step is void.
+      busy_ = false;
+      pump();
+    });
+    env_.store->submit(std::move(u));
+  }
+
+  void remember(const memory_changes& changes) {
+    if (changes.empty()) {
+      return;
+    }
+    // Nobody reads the map now: the step that had it is over.
+    for (const auto& [key, value] : changes) {
+      if (const auto it = memory_->find(key); it != memory_->end()) {
+        memory_bytes_ -= key.size() + it->second.bytes.size();
+        memory_->erase(it);
+      }
+      if (value) {
+        memory_bytes_ += key.size() + value->bytes.size();
+        memory_->emplace(key, *value);
+      }
+    }
+  }
+
+  static result<void> write_step(ledger::transaction& tx, const environment& env,
+                                 const component& what, const step& s, const event_text& text,
+                                 const job& j) {
+    auto& exchange = *env.exchange;
+    const auto base = [&](const std::string& type, const std::string& data) {
+      envelope e;
+      e.source = what.name;
+      e.type = type;
+      e.data = data;
+      e.dataschema = type + "/1";
+      e.labels = text.label_list;
+      if (j.row) {
+        e.case_id = j.row->event->case_id;
+        e.subject = j.row->event->subject;
+        e.traceparent = j.row->event->traceparent;
+        e.site = j.row->event->site;
+        e.causes = {j.row->seq};
+      }
+      return e;
+    };
+    const auto discard = [](const auto& r) -> result<void> {
+      return r ? result<void>() : result<void>(r.error());
+    };
+    if (j.row) {
+      if (auto r = exchange.finish(tx, j.row->id); !r) {
+        return r;
+      }
+    }
+    for (const auto& e : s.effects) {
+      result<void> r;
+      if (const auto* send = std::get_if<send_effect>(&e)) {
+        auto out = base(send->topic, send->payload);
+        out.id = send->id;
+        out.subject = send->key;
+        if (what.connector) {
+          out.case_id.clear();
+          out.causes.clear();
+          r = discard(env.intake->admit(tx, std::move(out)));
+        } else {
+          r = discard(exchange.publish(tx, std::move(out), ledger::record_class::b));
+        }
+      } else if (const auto* ask = std::get_if<ask_effect>(&e)) {
+        r = discard(exchange.ask(tx, what.name, ask->request, base(ask->question, ask->payload),
+                                 ask->timeout, ask->tag));
+      } else if (const auto* call = std::get_if<call_effect>(&e)) {
+        r = discard(exchange.call(tx, what.name, call->request, delivery_kind::call,
+                                  base(call->tool, call->args), "", call->timeout, call->tag));
+      } else if (const auto* reply = std::get_if<reply_effect>(&e)) {
+        if (reply->as_of) {
+          env.clocks->observe(reply->system, *reply->as_of, tx.now());
+        }
+        auto answered = exchange.reply(tx, what.name, reply->token, reply->status,
+                                       reply->payload,
+                                       j.row ? std::vector{j.row->seq}
+                                             : std::vector<std::uint64_t>{});
+        if (!answered && answered.error().code() == errc::not_found) {
+          // Too late: whoever asked was told so. The answer is on record, not delivered.
+          ledger::record late;
+          late.kind = "late_answer";
+          late.source = what.name;
+          late.target = "nobody";
+          late.detail = {{"request", reply->token}, {"status", reply->status}};
+          late.body = reply->payload;
+          if (j.row) {
+            late.case_id = j.row->event->case_id;
+            late.causes = {j.row->seq};
+          }
+          r = discard(tx.append(late));
+        } else {
+          r = discard(answered);
+        }
+      } else if (const auto* timer = std::get_if<timer_effect>(&e)) {
+        r = exchange.timer(tx, what.name, timer->request, timer->delay, timer->tag,
+                           j.row ? j.row->event->subject : "",
+                           j.row ? j.row->event->case_id : "");
+      } else if (const auto* cancel = std::get_if<cancel_effect>(&e)) {
+        r = exchange.cancel(tx, what.name, cancel->request);
+      } else if (const auto* propose = std::get_if<propose_effect>(&e)) {
+        json body = propose->proposal;
+        body["agent"] = what.name;
+        body["agent_release"] = what.file->release();
+        body["request"] = propose->request;
+        body["tag"] = propose->tag;
+        auto out = base("crossdock.proposal", to_text(body));
+        r = discard(exchange.publish(tx, std::move(out), ledger::record_class::a));
+      }
+      if (!r) {
+        return r;
+      }
+    }
+    for (const auto& [key, value] : s.changes) {
+      auto r = value ? tx.db().exec(
+                         "INSERT INTO memory(component, key, value, expires) VALUES(?,?,?,?) "
+                         "ON CONFLICT(component, key) DO UPDATE SET value = excluded.value, "
+                         "expires = excluded.expires",
+                         {what.name, key, ledger::blob{value->bytes}, value->expires_us})
+                     : tx.db().exec("DELETE FROM memory WHERE component = ? AND key = ?",
+                                    {what.name, key});
+      if (!r) {
+        return std::move(r).error();
+      }
+    }
+    return {};
+  }
+
+  // -- failures ------------------------------------------------------------------------------
+
+  void retry(job j, const std::string& why, std::uint32_t after_ms) {
+    last_error_ = why;
+    if (j.row->kind == delivery_kind::call && !j.row->idempotency_key.empty()) {
+      answer_unknown(*j.row, "the connector wants to try again: " + why);
+      return;
+    }
+    if (j.row->attempt >= retries_max) {
+      bury(j, errc::plugin,
+           "gave up after " + std::to_string(j.row->attempt) + " attempts: " + why);
+      return;
+    }
+    const auto backoff = std::min<std::int64_t>(100ll << std::min(j.row->attempt, 9u), 30'000);
+    const auto wait = std::chrono::milliseconds(after_ms > 0 ? after_ms : backoff);
+    note_attempt(j);
+    ++j.row->attempt;
+    j.not_before = env_.time->now() + wait;
+    queue_.push_front(std::move(j));
+    delayed_send(this, wait + std::chrono::milliseconds(1), tick{});
+  }
+
+  /// The event made the instance fail: once more, then it is a dead letter. A write is not
+  /// handed out again.
+  void failed(job j, errc code, const std::string& why) {
+    ++failed_steps_;
+    last_error_ = why;
+    if (!j.row) {
+      return;
+    }
+    if (j.row->kind == delivery_kind::call && !j.row->idempotency_key.empty()) {
+      answer_unknown(*j.row, "the connector failed during the write: " + why);
+      return;
+    }
+    if (j.row->attempt >= failures_max) {
+      bury(j, code, why.empty() ? "the step failed twice" : why);
+      return;
+    }
+    note_attempt(j);
+    ++j.row->attempt;
+    queue_.push_front(std::move(j));
+  }
+
+  void note_attempt(const job& j) {
+    ledger::unit u;
+    u.name = "host.attempt";
+    u.apply = [id = j.row->id, attempt = j.row->attempt,
+               exchange = env_.exchange](ledger::transaction& tx) {
+      return exchange->attempt(tx, id, attempt);
+    };
+    env_.store->submit(std::move(u));
+  }
+
+  void bury(const job& j, errc code, const std::string& why) {
+    ++dead_;
+    last_error_ = why;
+    spdlog::warn("{}: dead letter {}: {}", label(), j.row->topic, why);
+    ledger::unit u;
+    u.name = "host.bury";
+    u.cls = ledger::record_class::a;
+    u.apply = [d = *j.row, code, why, exchange = env_.exchange](ledger::transaction& tx) {
+      return exchange->bury(tx, d, code, why);
+    };
+    env_.store->submit(std::move(u));
+  }
+
+  // -- stopping ------------------------------------------------------------------------------
+
+  void stop() {
+    if (stopping_) {
+      return;
+    }
+    stopping_ = true;
+    state_ = "stopping";
+    env_.exchange->detach(component_->name);
+    if (!instance_) {
+      quit(caf::exit_reason::user_shutdown);
+      return;
+    }
+    const auto deadline = std::chrono::duration_cast<std::chrono::nanoseconds>(
+      (env_.time->now() + std::chrono::seconds(3)).time_since_epoch());
+    const auto stopped =
+      on_own_turn([this] { quit(caf::exit_reason::user_shutdown); });
+    executor_->run([object = instance_, deadline, stopped]() mutable {
+      object->quiesce(CDK_QUIESCE_STOP, deadline.count());
+      stopped();
+    });
+  }
+
+  status_report report() const {
+    return {to_text(json{{"component", component_->name},
+                         {"plugin", component_->file->id()},
+                         {"version", component_->file->version()},
+                         {"sha256", component_->file->sha256_hex()},
+                         {"kind", component_->connector ? "connector" : "agent"},
+                         {"executor", component_->executor == executor_kind::thread
+                                        ? "thread"
+                                        : "scheduled"},
+                         {"state", state_},
+                         {"queued", queue_.size() + moment_.size()},
+                         {"parked", parked_},
+                         {"steps", steps_},
+                         {"failed_steps", failed_steps_},
+                         {"dead_letters", dead_},
+                         {"restarts", restarts_},
+                         {"abandoned_threads", abandoned_},
+                         {"memory_bytes", memory_bytes_},
+                         {"last_error", last_error_}})};
+  }
+
+  environment env_;
+  std::shared_ptr<const component> component_;
+  std::unique_ptr<executor> executor_;
+  std::shared_ptr<instance> instance_;
+  std::shared_ptr<memory_view> memory_;
+  std::size_t memory_bytes_ = 0;
+  supervise::restart_policy failures_;
+
+  std::deque<job> queue_;  ///< with rows
+  std::deque<job> moment_; ///< without: START, POSTED
+  std::vector<delivery> early_;
+  std::set<std::int64_t> from_rows_; ///< read from rows; a message for one is a repeat
+  std::int64_t last_known_ = 0;
+  bool loaded_ = false;
+  bool busy_ = true;
+  bool parked_ = false;
+  bool reading_ = false;
+  bool arrived_while_reading_ = false;
+  bool stopping_ = false;
+  std::shared_ptr<step> running_;
+  std::shared_ptr<job> current_;
+  timestamp started_at_{};
+
+  std::string state_ = "loading";
+  std::string last_error_;
+  std::uint64_t steps_ = 0;
+  std::uint64_t failed_steps_ = 0;
+  std::uint64_t dead_ = 0;
+  std::uint64_t restarts_ = 0;
+  std::uint64_t abandoned_ = 0;
+  std::shared_ptr<std::atomic<std::uint64_t>> log_count_ =
+    std::make_shared<std::atomic<std::uint64_t>>(0);
+};
+
+} // namespace
+
+shell_handle start_shell(caf::actor_system& system, const environment& env,
+                         std::shared_ptr<const component> what) {
+  return system.spawn<shell>(env, std::move(what));
+}
+
+} // namespace crossdock::host
