@@ -1,0 +1,33 @@
+/// The flow actor and its cases: one actor per live case, woken from its row and sent
+/// back to it when nothing is under way.
+#pragma once
+
+#include "contracts.hpp"
+#include "dispatch/dispatch.hpp"
+#include "flow/flow.hpp"
+#include "gate/gate.hpp"
+
+#include <functional>
+#include <map>
+
+namespace crossdock::flow {
+
+struct environment {
+  std::shared_ptr<ledger::store> store;
+  std::shared_ptr<dispatch::exchange> exchange;
+  std::shared_ptr<const clock> time;
+  std::shared_ptr<id_source> ids;
+  std::shared_ptr<tap> taps;
+  std::vector<definition_ptr> definitions; ///< in force for new cases
+  std::string tenant;
+  std::function<gate_handle()> gate;                  ///< the gate as it is now
+  std::function<effect_handle()> effect;              ///< for what is allowed
+  std::function<escalation_desk_handle()> escalation; ///< for what is asked
+  gate::policy in_force;                              ///< for its chains
+  /// The release of a component: "crossdock.order 0.1.0 sha256:...".
+  std::function<std::string(const std::string&)> release_of;
+};
+
+flow_handle start(caf::actor_system& system, environment env);
+
+} // namespace crossdock::flow

@@ -1,0 +1,117 @@
+/// Everything a case knows, as one JSON document: the row that a restart reads.
+#pragma once
+
+#include "base/clock.hpp"
+#include "base/json.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace crossdock::flow {
+
+/// A case that has told more than this keeps its beginning and its latest lines; the
+/// ledger has them all.
+constexpr std::size_t history_max = 256;
+
+enum class step_status {
+  waiting,  ///< asked, no answer yet
+  answered, ///< an agent answered
+  fallback, ///< nobody did in time; the flow's own answer stands
+  skipped,  ///< its condition did not hold
+  done,     ///< ranked
+  proposed, ///< at the gate
+  asked,    ///< a person decides
+  allowed,  ///< policy or a person said yes: the effect may happen at any moment
+  unknown,  ///< the effect was tried and its outcome is being looked up
+  executed, ///< and these are the ends of a proposal
+  denied,
+  rejected,
+  expired,
+  failed,
+  superseded,
+  withdrawn
+};
+std::string_view to_string(step_status s) noexcept;
+std::optional<step_status> step_status_from(std::string_view text) noexcept;
+
+struct step_state {
+  step_status status = step_status::waiting;
+  json answer;         ///< of an ask
+  json ranking;        ///< of a rank, see rank.hpp
+  std::string by;      ///< the component that answered
+  std::string release; ///< of that component
+  std::uint64_t seq = 0;
+
+  json to_json() const;
+  static result<step_state> from_json(const json& v);
+  static step_state with(step_status s) {
+    step_state out;
+    out.status = s;
+    return out;
+  }
+};
+
+/// The proposal that was made last in this case. At most one is live at any time.
+struct made_proposal {
+  std::string step;
+  std::uint32_t run = 0;
+  step_status status = step_status::proposed;
+  bool withdrawing = false; ///< asked to be taken back; its end is not known yet
+  json proposal;
+  json detail; ///< of the latest decision
+
+  bool live() const { return status < step_status::executed; }
+  /// Nothing can stop it any more; what becomes of it must be waited for.
+  bool in_flight() const {
+    return status == step_status::allowed || status == step_status::unknown;
+  }
+};
+
+/// What is to happen once the live proposal has come to an end without an effect.
+struct afterwards {
+  bool restart = false;
+  std::string outcome; ///< without restart: close with this
+  json trigger;        ///< restart: as case_state::trigger
+};
+
+struct case_state {
+  static constexpr int schema = 1;
+
+  std::string case_id;
+  std::string tenant;
+  std::string site;
+  std::string traceparent;
+  std::string flow;
+  int version = 0; ///< of the flow; the case keeps it
+  std::string key;
+  bool open = false;
+  std::string outcome;
+  timestamp opened_at;
+  timestamp updated_at;
+  std::optional<timestamp> closed_at;
+  std::uint32_t run = 0; ///< goes up with each restart; answers to an older run are late
+  json trigger;          ///< {payload, topic, source, id, seq}
+  std::map<std::string, step_state> steps; ///< of this run
+  std::map<std::string, int> retries;      ///< "step/outcome" -> used
+  std::optional<made_proposal> proposed;
+  std::optional<afterwards> after;
+  std::vector<std::string> labels;   ///< sorted union of everything that came in
+  std::vector<std::uint64_t> causes; ///< of this run: trigger and answers
+  json history = json::array();      ///< story lines, see story.hpp
+  std::uint64_t history_left_out = 0;
+
+  bool started() const { return !case_id.empty(); }
+
+  json to_json() const;
+  /// Errors: version (written by a newer crossdock), corrupt.
+  static result<case_state> from_json(const json& v);
+
+  /// What templates and conditions see: {trigger: payload, case, steps}.
+  json data() const;
+};
+
+} // namespace crossdock::flow

@@ -1,0 +1,394 @@
+#include "gate/rule.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <limits>
+
+namespace crossdock::gate {
+namespace {
+
+constexpr std::array<std::string_view, 4> level_names{"shadow", "recommend", "approve",
+                                                      "autonomous"};
+
+std::string source_of(const fact& f) {
+  auto text = f.system + " " + f.record;
+  return f.field.empty() ? text : text + " " + f.field;
+}
+
+json shown(const json& value) {
+  return value.is_number_float() ? json(value.dump()) : value;
+}
+
+/// What the rules for the tool looked at, with where it came from; canonical, so no
+/// floats.
+json looked_at(const std::vector<const rule*>& rules, const proposal& p,
+               const judge_context& context) {
+  json out = json::object();
+  const auto said = [](json value) {
+    return json{{"value", value}, {"source", "proposal"}};
+  };
+  if (p.amount) {
+    out["amount"] = said(p.amount->str());
+  }
+  if (p.expected_value) {
+    out["expected_value"] = said(p.expected_value->str());
+  }
+  out["confidence"] = said(permille_text(p.confidence_permille));
+  out["labels"] = {{"value", p.labels}, {"source", "host"}};
+  out["autonomy"] = {{"value", to_string(context.level)}, {"source", "configuration"}};
+  for (const auto& f : p.facts) {
+    const bool named = std::any_of(rules.begin(), rules.end(), [&](const rule* r) {
+      return std::any_of(r->facts.begin(), r->facts.end(),
+                         [&](const fact_condition& c) { return c.name == f.name; });
+    });
+    if (!named && !f.material) {
+      continue;
+    }
+    auto key = "fact:" + f.name;
+    // Several records may give a fact of one name; each is shown.
+    for (int n = 2; out.contains(key); ++n) {
+      key = fmt::format("fact:{}#{}", f.name, n);
+    }
+    out[key] = {{"value", shown(f.value)},
+                {"source", source_of(f)},
+                {"as_of", to_rfc3339(f.as_of)}};
+  }
+  return out;
+}
+
+/// The rule of that effect which fails the fewest conditions, and what failed first.
+std::string nearest(const std::vector<const rule*>& rules, effect_verdict effect,
+                    const proposal& p, const judge_context& context) {
+  const rule* best = nullptr;
+  int fewest = std::numeric_limits<int>::max();
+  for (const auto* r : rules) {
+    if (r->effect != effect) {
+      continue;
+    }
+    const auto m = try_rule(*r, p, context, false);
+    if (const int n = m.failed + m.broken; n < fewest) {
+      best = r;
+      fewest = n;
+    }
+  }
+  if (best == nullptr) {
+    return {};
+  }
+  if (fewest == 0) {
+    return fmt::format("rule \"{}\" would {} it, but was overruled", best->id,
+                       to_string(effect));
+  }
+  const auto m = try_rule(*best, p, context, true);
+  auto text =
+      fmt::format("rule \"{}\" would {} it: {}", best->id, to_string(effect), m.first);
+  if (fewest > 1) {
+    text += fmt::format(" (and {} more)", fewest - 1);
+  }
+  return text;
+}
+
+/// A currency is unknown if rules for the tool speak of amounts and none of this
+/// currency.
+bool unknown_currency(const std::vector<const rule*>& rules, const proposal& p) {
+  if (!p.amount) {
+    return false;
+  }
+  bool speaks = false;
+  for (const auto* r : rules) {
+    speaks = speaks || !r->amount.empty();
+    if (r->amount.contains(p.amount->currency)) {
+      return false;
+    }
+  }
+  return speaks;
+}
+
+/// The rules that decide, by effect, and those that can not be evaluated.
+struct sorted {
+  std::vector<const rule*> deny, ask, allow, undecidable;
+};
+
+sorted sort_out(const std::vector<const rule*>& rules, const proposal& p,
+                const judge_context& context) {
+  sorted out;
+  for (const auto* r : rules) {
+    const auto m = try_rule(*r, p, context, false);
+    if (m.undecidable()) {
+      out.undecidable.push_back(r);
+    } else if (m.holds()) {
+      (r->effect == effect_verdict::deny  ? out.deny
+       : r->effect == effect_verdict::ask ? out.ask
+                                          : out.allow)
+          .push_back(r);
+    }
+  }
+  return out;
+}
+
+void decided_by(verdict& v, const std::vector<const rule*>& rules) {
+  for (const auto* r : rules) {
+    v.rules.push_back(r->id);
+    for (const auto& o : r->obligations) {
+      if (std::find(v.obligations.begin(), v.obligations.end(), o) ==
+          v.obligations.end()) {
+        v.obligations.push_back(o);
+      }
+    }
+  }
+}
+
+std::string because(const char* what, const rule& r) {
+  return fmt::format("rule \"{}\" {}{}", r.id, what, r.why.empty() ? "" : ": " + r.why);
+}
+
+/// The house lets an allow pass only for an autonomous agent, and untrusted input to a
+/// write tool only where the rule accepts it in so many words. Returns why not, or
+/// nothing.
+std::string_view house_objects(std::vector<const rule*>& allow, const proposal& p,
+                               const judge_context& context) {
+  if (context.level != autonomy::autonomous) {
+    return "the agent is not autonomous with this tool";
+  }
+  const bool untrusted =
+      std::find(p.labels.begin(), p.labels.end(), "untrusted") != p.labels.end();
+  if (untrusted && context.write_tool) {
+    std::erase_if(allow, [](const rule* r) { return !r->accepts_untrusted; });
+    if (allow.empty()) {
+      return "untrusted input reaches a write tool";
+    }
+  }
+  return {};
+}
+
+} // namespace
+
+std::string_view to_string(autonomy a) noexcept {
+  return level_names[static_cast<std::size_t>(a)];
+}
+
+result<autonomy> autonomy_from(std::string_view text) {
+  const auto it = std::find(level_names.begin(), level_names.end(), text);
+  if (it == level_names.end()) {
+    return error(errc::invalid, "\"" + std::string(text.substr(0, 32)) +
+                                    "\" is not shadow, recommend, approve or autonomous");
+  }
+  return static_cast<autonomy>(it - level_names.begin());
+}
+
+json chain::to_json() const {
+  json out{{"id", id},
+           {"expires_after_s", expires_after.count()},
+           {"every_stage", every_stage},
+           {"stages", json::array()}};
+  for (const auto& s : stages) {
+    out["stages"].push_back({{"roles", s.roles},
+                             {"quorum", s.quorum},
+                             {"remind_after_s", s.remind_after.count()},
+                             {"escalate_after_s", s.escalate_after.count()}});
+  }
+  return out;
+}
+
+result<chain> chain::from_json(const json& v) {
+  // A chain is stored by us alone; what does not fit was damaged.
+  try {
+    chain out;
+    out.id = v.at("id").get<std::string>();
+    out.expires_after = std::chrono::seconds(v.at("expires_after_s").get<std::int64_t>());
+    out.every_stage = v.at("every_stage").get<bool>();
+    for (const auto& s : v.at("stages")) {
+      out.stages.push_back(
+          {s.at("roles").get<std::vector<std::string>>(), s.at("quorum").get<int>(),
+           std::chrono::seconds(s.at("remind_after_s").get<std::int64_t>()),
+           std::chrono::seconds(s.at("escalate_after_s").get<std::int64_t>())});
+    }
+    return out;
+  } catch (const json::exception& e) {
+    return error(errc::schema, std::string("not an approval chain: ") + e.what());
+  }
+}
+
+result<std::chrono::seconds> parse_duration(std::string_view text) {
+  const auto bad = [&] {
+    return error(errc::malformed, "\"" + std::string(text.substr(0, 24)) +
+                                      "\" is not a duration like 90s, 30m, 4h or 7d");
+  };
+  if (text.size() < 2) {
+    return bad();
+  }
+  std::int64_t unit = 0;
+  switch (text.back()) {
+  case 's':
+    unit = 1;
+    break;
+  case 'm':
+    unit = 60;
+    break;
+  case 'h':
+    unit = 3600;
+    break;
+  case 'd':
+    unit = 86400;
+    break;
+  default:
+    return bad();
+  }
+  const auto digits = text.substr(0, text.size() - 1);
+  if (digits.find_first_not_of("0123456789") != std::string_view::npos) {
+    return bad();
+  }
+  std::int64_t count = 0;
+  const auto most = std::chrono::seconds(limits::duration_max).count();
+  for (const char c : digits) {
+    count = count * 10 + (c - '0');
+    if (count * unit > most) {
+      return error(errc::limit, "a duration is at most one year");
+    }
+  }
+  if (count == 0) {
+    return bad();
+  }
+  return std::chrono::seconds(count * unit);
+}
+
+std::string expiry_obligation(std::chrono::seconds after) {
+  return fmt::format("expires={}s", after.count());
+}
+
+std::chrono::seconds expiry_of(const verdict& v) {
+  constexpr std::string_view prefix = "expires=";
+  std::chrono::seconds least{0};
+  for (const auto& o : v.obligations) {
+    if (!o.starts_with(prefix)) {
+      continue;
+    }
+    const auto d = parse_duration(std::string_view(o).substr(prefix.size()));
+    if (d && (least.count() == 0 || *d < least)) {
+      least = *d;
+    }
+  }
+  return least;
+}
+
+const chain* policy::compiled::find_chain(std::string_view id) const {
+  const auto it = std::find_if(chains.begin(), chains.end(),
+                               [&](const chain& c) { return c.id == id; });
+  return it == chains.end() ? nullptr : &*it;
+}
+
+result<policy> policy::compile(std::string_view text, const std::string& file_name) {
+  auto c = policy_access::parse(text, file_name);
+  if (!c) {
+    return std::move(c).error();
+  }
+  return policy(std::make_shared<const compiled>(std::move(*c)));
+}
+
+verdict policy::judge(const proposal& p, const judge_context& context) const {
+  std::vector<const rule*> rules;
+  for (const auto i : compiled_->rules_for(p.tool)) {
+    rules.push_back(&compiled_->rules[i]);
+  }
+  verdict v;
+  v.policy_sha256 = compiled_->sha256;
+  v.facts = looked_at(rules, p, context);
+  const auto explain = [&] {
+    v.near_miss = nearest(rules, effect_verdict::allow, p, context);
+    if (v.near_miss.empty() && v.effect == effect_verdict::deny) {
+      v.near_miss = nearest(rules, effect_verdict::ask, p, context);
+    }
+  };
+  auto found = sort_out(rules, p, context);
+
+  if (!found.deny.empty()) {
+    decided_by(v, found.deny);
+    v.obligations.clear();
+    v.reason = because("forbids it", *found.deny.front());
+    explain();
+    return v;
+  }
+  if (rules.empty()) {
+    v.reason = fmt::format("no rule names the tool \"{}\": denied by default", p.tool);
+    return v;
+  }
+  if (unknown_currency(rules, p)) {
+    v.reason =
+        fmt::format("no rule for {} speaks of amounts in {}", p.tool, p.amount->currency);
+    explain();
+    return v;
+  }
+  if (!found.undecidable.empty()) {
+    const auto& r = *found.undecidable.front();
+    v.rules.push_back(r.id);
+    v.reason = fmt::format("rule \"{}\" can not be evaluated: {}", r.id,
+                           try_rule(r, p, context, true).first);
+    explain();
+    return v;
+  }
+  if (found.ask.empty() && found.allow.empty()) {
+    v.reason = "no rule allows it: denied by default";
+    explain();
+    return v;
+  }
+  if (context.level == autonomy::shadow) {
+    decided_by(v, found.ask.empty() ? found.allow : found.ask);
+    v.obligations.clear();
+    v.reason = fmt::format("{} is in shadow with {}: its proposals are recorded, none is "
+                           "carried out",
+                           p.agent, p.tool);
+    explain();
+    return v;
+  }
+  if (!found.ask.empty()) {
+    v.effect = effect_verdict::ask;
+    v.chain = found.ask.front()->chain;
+    decided_by(v, found.ask);
+    v.reason = because("asks", *found.ask.front());
+    explain();
+    return v;
+  }
+  auto passing = found.allow;
+  const auto objection = house_objects(passing, p, context);
+  if (objection.empty()) {
+    v.effect = effect_verdict::allow;
+    decided_by(v, passing);
+    v.reason = because("allows it", *passing.front());
+    return v;
+  }
+  decided_by(v, found.allow);
+  v.near_miss = fmt::format("rule \"{}\" would allow it, but {}", found.allow.front()->id,
+                            objection);
+  if (compiled_->default_chain.empty()) {
+    v.obligations.clear();
+    v.reason = fmt::format("{}, so a person must be asked, and [defaults] names no chain",
+                           objection);
+    return v;
+  }
+  v.effect = effect_verdict::ask;
+  v.chain = compiled_->default_chain;
+  v.reason = fmt::format("{}, so a person is asked", objection);
+  return v;
+}
+
+std::vector<finding> policy::check() const {
+  return policy_access::check(*compiled_);
+}
+const std::vector<chain>& policy::chains() const {
+  return compiled_->chains;
+}
+const chain* policy::find_chain(std::string_view id) const {
+  return compiled_->find_chain(id);
+}
+const std::string& policy::name() const {
+  return compiled_->name;
+}
+std::size_t policy::rules() const {
+  return compiled_->rules.size();
+}
+const std::string& policy::sha256() const {
+  return compiled_->sha256;
+}
+
+} // namespace crossdock::gate

@@ -1,0 +1,1 @@
+crossdock_test(unit/escalate LIBS crossdock_escalate TIMEOUT 300)
