@@ -1,0 +1,417 @@
+#include "api/api.hpp"
+#include "effect/effect.hpp"
+#include "escalate/escalate.hpp"
+#include "flow/flow.hpp"
+
+#include <algorithm>
+#include <map>
+
+namespace crossdock::api {
+namespace {
+
+constexpr std::int64_t list_max = 1000;
+
+using method = result<json> (*)(const environment&, const principal&, const json&);
+
+result<std::string> required(const json& params, const char* name) {
+  auto text = text_or(params, name);
+  if (text.empty()) {
+    return error(errc::invalid, std::string("the parameter \"") + name + "\" is missing")
+      .at("field", name);
+  }
+  return text;
+}
+
+std::size_t limit_of(const json& params) {
+  const auto it = params.find("limit");
+  const auto n = it != params.end() && it->is_number_integer() ? it->get<std::int64_t>() : 50;
+  return static_cast<std::size_t>(std::clamp<std::int64_t>(n, 1, list_max));
+}
+
+/// People type the beginning of an id; it must be unambiguous.
+result<std::string> resolve(ledger::connection& db, const char* table, const char* column,
+                            const std::string& beginning, const char* what) {
+  auto rows = db.query(std::string("SELECT ") + column + " FROM " + table + " WHERE " + column +
+                         " >= ?1 AND " + column + " < ?1 || char(0x10ffff) LIMIT 2",
+                       {beginning});
+  if (!rows) {
+    return std::move(rows).error();
+  }
+  if (rows->empty()) {
+    return error(errc::not_found, std::string("there is no ") + what + " \"" + beginning + "\"");
+  }
+  if (rows->size() > 1 && rows->front().text(0) != beginning) {
+    return error(errc::invalid, std::string("more than one ") + what + " begins with \"" +
+                                  beginning + "\": give more of the id");
+  }
+  return rows->front().text(0);
+}
+
+json optional_time(const std::optional<timestamp>& t) {
+  return t ? json(to_rfc3339(*t)) : json();
+}
+
+json to_json(const flow::case_line& c) {
+  return {{"case", c.case_id},
+          {"flow", c.flow + "/" + std::to_string(c.version)},
+          {"key", c.key},
+          {"state", c.open ? "open" : "closed"},
+          {"outcome", c.outcome},
+          {"opened_at", to_rfc3339(c.opened_at)},
+          {"updated_at", to_rfc3339(c.updated_at)},
+          {"closed_at", optional_time(c.closed_at)}};
+}
+
+json to_json(const effect::effect_row& e) {
+  return {{"approval", e.approval_id}, {"key", e.key},
+          {"tool", e.tool},            {"state", e.state},
+          {"attempts", e.attempts},    {"outcome", e.outcome},
+          {"updated_at", to_rfc3339(e.updated)}};
+}
+
+result<json> node_status(const environment& env, const principal&, const json&) {
+  return env.status();
+}
+
+result<json> plugin_list(const environment& env, const principal&, const json&) {
+  return env.plugins();
+}
+
+result<json> whoami(const environment&, const principal& who, const json&) {
+  return json{{"name", who.name}, {"uid", who.uid}, {"roles", who.roles}};
+}
+
+result<json> case_list(const environment& env, const principal&, const json& params) {
+  auto db = env.store->reader();
+  if (!db) {
+    return std::move(db).error();
+  }
+  flow::case_filter filter;
+  if (const auto state = text_or(params, "state"); !state.empty()) {
+    filter.open = state == "open";
+  }
+  filter.flow = text_or(params, "flow");
+  filter.key = text_or(params, "key");
+  auto lines = flow::list(**db, filter, limit_of(params), text_or(params, "after"));
+  if (!lines) {
+    return std::move(lines).error();
+  }
+  json out = json::array();
+  for (const auto& line : *lines) {
+    out.push_back(to_json(line));
+  }
+  return json{{"cases", std::move(out)}};
+}
+
+/// The story: what the case says of itself, the records that led to it, approvals, effects.
+result<json> case_show(const environment& env, const principal&, const json& params) {
+  auto wanted = required(params, "case");
+  if (!wanted) {
+    return std::move(wanted).error();
+  }
+  auto db = env.store->reader();
+  if (!db) {
+    return std::move(db).error();
+  }
+  auto id = resolve(**db, "flow_case", "case_id", *wanted, "case");
+  if (!id) {
+    return std::move(id).error();
+  }
+  auto found = flow::find(**db, *id);
+  if (!found) {
+    return std::move(found).error();
+  }
+  const auto& state = found->state;
+  json story = json::array();
+  for (const auto& line : flow::describe(state)) {
+    story.push_back(line.to_json());
+  }
+  // What led to the trigger: its causes, back to what entered the node.
+  json origins = json::array();
+  std::vector<std::uint64_t> next{state.trigger.value("seq", std::uint64_t{0})};
+  for (int depth = 0; depth < 16 && !next.empty() && origins.size() < 64; ++depth) {
+    std::vector<std::uint64_t> causes;
+    for (const auto seq : next) {
+      auto records = ledger::read_records(**db, seq, seq, 1);
+      if (!records) {
+        return std::move(records).error();
+      }
+      for (const auto& r : *records) {
+        auto header = parse_json(r.header);
+        if (!header) {
+          continue;
+        }
+        auto body = parse_json(r.body, {.bytes = 8u << 20, .depth = 80});
+        origins.push_back({{"seq", seq},
+                           {"header", *header},
+                           {"body", body ? std::move(*body) : json()}});
+        for (const auto& cause : header->value("causes", json::array())) {
+          causes.push_back(cause.get<std::uint64_t>());
+        }
+      }
+    }
+    std::sort(causes.begin(), causes.end());
+    causes.erase(std::unique(causes.begin(), causes.end()), causes.end());
+    next = std::move(causes);
+  }
+  std::reverse(origins.begin(), origins.end());
+  auto effects = effect::list(**db, *id, 100);
+  if (!effects) {
+    return std::move(effects).error();
+  }
+  json effects_json = json::array();
+  for (const auto& e : *effects) {
+    effects_json.push_back(to_json(e));
+  }
+  escalate::filter approvals_of;
+  approvals_of.case_id = *id;
+  auto approvals = escalate::list(**db, approvals_of);
+  if (!approvals) {
+    return std::move(approvals).error();
+  }
+  json approvals_json = json::array();
+  for (const auto& a : *approvals) {
+    approvals_json.push_back(a.to_json());
+  }
+  auto count = (*db)->query("SELECT count(*) FROM record WHERE case_id = ?", {*id});
+  return json{{"case",
+               {{"case", *id},
+                {"flow", state.flow + "/" + std::to_string(state.version)},
+                {"key", state.key},
+                {"state", state.open ? "open" : "closed"},
+                {"outcome", state.outcome},
+                {"opened_at", to_rfc3339(state.opened_at)},
+                {"updated_at", to_rfc3339(state.updated_at)},
+                {"closed_at", optional_time(state.closed_at)},
+                {"run", state.run},
+                {"records", count && !count->empty() ? count->front().integer(0) : 0}}},
+              {"trigger", state.trigger},
+              {"origins", std::move(origins)},
+              {"story", std::move(story)},
+              {"approvals", std::move(approvals_json)},
+              {"effects", std::move(effects_json)}};
+}
+
+result<json> approval_list(const environment& env, const principal&, const json& params) {
+  auto db = env.store->reader();
+  if (!db) {
+    return std::move(db).error();
+  }
+  escalate::filter wanted;
+  wanted.limit = limit_of(params);
+  wanted.after_id = text_or(params, "after");
+  if (const auto name = text_or(params, "state", "pending"); name != "all") {
+    auto state = escalate::state_from(name);
+    if (!state) {
+      return std::move(state).error().at("field", "state");
+    }
+    wanted.states = {*state};
+  }
+  auto found = escalate::list(**db, wanted);
+  if (!found) {
+    return std::move(found).error();
+  }
+  json out = json::array();
+  for (const auto& a : *found) {
+    out.push_back(a.to_json());
+  }
+  return json{{"approvals", std::move(out)}};
+}
+
+result<std::string> approval_id(const environment& env, const json& params) {
+  auto wanted = required(params, "approval");
+  if (!wanted) {
+    return wanted;
+  }
+  auto db = env.store->reader();
+  if (!db) {
+    return std::move(db).error();
+  }
+  return resolve(**db, "approval", "id", *wanted, "approval");
+}
+
+result<json> approval_show(const environment& env, const principal&, const json& params) {
+  auto id = approval_id(env, params);
+  if (!id) {
+    return std::move(id).error();
+  }
+  auto db = env.store->reader();
+  if (!db) {
+    return std::move(db).error();
+  }
+  auto found = escalate::find(**db, *id);
+  if (!found) {
+    return std::move(found).error();
+  }
+  return found->to_json();
+}
+
+result<json> decide_on(const environment& env, const principal& who, const json& params,
+                       bool approve) {
+  auto id = approval_id(env, params);
+  if (!id) {
+    return std::move(id).error();
+  }
+  decide d;
+  d.approval_id = *id;
+  d.approve = approve;
+  d.principal = who.name;
+  d.roles = who.roles;
+  d.reason = text_or(params, "reason");
+  d.seen_digest = text_or(params, "digest");
+  d.decision_id = text_or(params, "decision_id");
+  if (d.decision_id.empty()) {
+    return error(errc::invalid, "the parameter \"decision_id\" is missing: an id of the "
+                                "client's, so that a repeated request counts once")
+      .at("field", "decision_id");
+  }
+  const auto given = env.decide_on(std::move(d));
+  if (given.code != 0) {
+    return error(static_cast<errc>(given.code), given.text);
+  }
+  return parse_json(given.text);
+}
+
+result<json> approve(const environment& env, const principal& who, const json& params) {
+  return decide_on(env, who, params, true);
+}
+
+result<json> reject(const environment& env, const principal& who, const json& params) {
+  return decide_on(env, who, params, false);
+}
+
+result<json> ledger_show(const environment& env, const principal&, const json& params) {
+  auto db = env.store->reader();
+  if (!db) {
+    return std::move(db).error();
+  }
+  auto case_id = text_or(params, "case");
+  if (!case_id.empty()) {
+    auto full = resolve(**db, "flow_case", "case_id", case_id, "case");
+    if (!full) {
+      return std::move(full).error();
+    }
+    case_id = *full;
+  }
+  const auto limit = limit_of(params);
+  const auto durable = env.store->durable_seq();
+  auto first = params.value("from", std::uint64_t{0});
+  if (first == 0) {
+    first = case_id.empty() && durable > limit ? durable - limit + 1 : 1;
+  }
+  auto records = ledger::read_records(**db, first, params.value("to", durable), limit, case_id);
+  if (!records) {
+    return std::move(records).error();
+  }
+  json out = json::array();
+  const bool bodies = params.value("bodies", false);
+  for (const auto& r : *records) {
+    auto header = parse_json(r.header);
+    json line{{"seq", r.seq}, {"header", header ? std::move(*header) : json(r.header)}};
+    if (bodies && !r.body.empty()) {
+      auto body = parse_json(r.body, {.bytes = 8u << 20, .depth = 80});
+      line["body"] = body ? std::move(*body) : json(r.body);
+    }
+    out.push_back(std::move(line));
+  }
+  return json{{"records", std::move(out)}, {"durable_seq", durable}};
+}
+
+/// Signs what is durable now, so that a verification right after covers everything.
+result<json> ledger_checkpoint(const environment& env, const principal&, const json&) {
+  auto c = env.store->sign_checkpoint();
+  if (!c) {
+    return std::move(c).error();
+  }
+  return json{{"size", c->size}, {"root", to_hex(c->root)}, {"note", c->note}};
+}
+
+result<json> dead_letter_list(const environment& env, const principal&, const json& params) {
+  auto db = env.store->reader();
+  if (!db) {
+    return std::move(db).error();
+  }
+  auto letters = dispatch::exchange::dead_letters(**db, limit_of(params));
+  if (!letters) {
+    return std::move(letters).error();
+  }
+  json out = json::array();
+  for (const auto& l : *letters) {
+    out.push_back({{"id", l.id},
+                   {"seq", l.seq},
+                   {"receiver", l.receiver},
+                   {"topic", l.topic},
+                   {"key", l.key},
+                   {"code", l.code},
+                   {"reason", l.reason},
+                   {"attempts", l.attempts},
+                   {"state", l.state},
+                   {"time", to_rfc3339(l.time)}});
+  }
+  return json{{"dead_letters", std::move(out)}};
+}
+
+result<json> dead_letter_replay(const environment& env, const principal& who,
+                                const json& params) {
+  if (!who.has("operator")) {
+    return error(errc::denied, "replaying a dead letter needs the role operator");
+  }
+  const auto id = params.value("id", std::int64_t{0});
+  if (id <= 0) {
+    return error(errc::invalid, "the parameter \"id\" is missing").at("field", "id");
+  }
+  ledger::unit u;
+  u.name = "api.replay";
+  u.cls = ledger::record_class::a;
+  u.apply = [exchange = env.exchange, id,
+             name = "person:" + who.name](ledger::transaction& tx) {
+    return exchange->replay(tx, id, name);
+  };
+  auto r = env.store->commit(std::move(u));
+  if (!r) {
+    return std::move(r).error();
+  }
+  return json{{"id", id}, {"state", "replayed"}, {"seq", r->first_seq}};
+}
+
+const std::map<std::string, method, std::less<>>& methods() {
+  static const std::map<std::string, method, std::less<>> table{
+    {"approval.approve", approve},
+    {"approval.list", approval_list},
+    {"approval.reject", reject},
+    {"approval.show", approval_show},
+    {"case.list", case_list},
+    {"case.show", case_show},
+    {"dead_letter.list", dead_letter_list},
+    {"dead_letter.replay", dead_letter_replay},
+    {"ledger.checkpoint", ledger_checkpoint},
+    {"ledger.show", ledger_show},
+    {"node.status", node_status},
+    {"plugin.list", plugin_list},
+    {"whoami", whoami}};
+  return table;
+}
+
+} // namespace
+
+bool principal::has(std::string_view role) const {
+  return std::find(roles.begin(), roles.end(), role) != roles.end();
+}
+
+result<json> call(const environment& env, const principal& who, const std::string& name,
+                  const json& params) {
+  const auto it = methods().find(name);
+  if (it == methods().end()) {
+    return error(errc::not_found, "there is no method \"" + name + "\"");
+  }
+  if (!params.is_object()) {
+    return error(errc::invalid, "params is a JSON object").at("field", "params");
+  }
+  try {
+    return it->second(env, who, params);
+  } catch (const json::exception& e) {
+    return error(errc::invalid, std::string("a parameter has the wrong type: ") + e.what());
+  }
+}
+
+} // namespace crossdock::api

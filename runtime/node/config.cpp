@@ -1,0 +1,352 @@
+#include "node/config.hpp"
+
+#include <toml++/toml.h>
+
+#include <unistd.h>
+
+#include <functional>
+#include <optional>
+
+namespace crossdock::node {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Reads a table key by key; what nobody asked for is an error at the end. The first error
+/// stays, so that callers read everything and look once.
+class reader {
+public:
+  reader(const toml::table& table, std::string file, std::string path,
+         std::optional<error>& first)
+    : table_(table), file_(std::move(file)), path_(std::move(path)), first_(first) {}
+  ~reader() {
+    for (const auto& [key, node] : table_) {
+      if (!seen_.contains(std::string(key.str()))) {
+        fail(node, std::string(key.str()), "unknown key");
+      }
+    }
+  }
+  reader(const reader&) = delete;
+  reader& operator=(const reader&) = delete;
+
+  const toml::node* take(const char* key) {
+    seen_.insert(key);
+    return table_.get(key);
+  }
+
+  std::string text(const char* key, std::string otherwise = "", bool required = false) {
+    const auto* n = take(key);
+    if (n == nullptr) {
+      if (required) {
+        missing(key);
+      }
+      return otherwise;
+    }
+    if (const auto v = n->value<std::string>(); v && !v->empty()) {
+      return *v;
+    }
+    fail(*n, key, "a text is expected here");
+    return otherwise;
+  }
+
+  bool flag(const char* key, bool otherwise) {
+    const auto* n = take(key);
+    if (n == nullptr) {
+      return otherwise;
+    }
+    if (n->is_boolean()) {
+      return n->value_or(otherwise);
+    }
+    fail(*n, key, "true or false is expected here");
+    return otherwise;
+  }
+
+  std::int64_t integer(const char* key, std::int64_t otherwise, std::int64_t low,
+                       std::int64_t high) {
+    const auto* n = take(key);
+    if (n == nullptr) {
+      return otherwise;
+    }
+    if (const auto v = n->value<std::int64_t>(); n->is_integer() && *v >= low && *v <= high) {
+      return *v;
+    }
+    fail(*n, key,
+         "a whole number from " + std::to_string(low) + " to " + std::to_string(high) +
+           " is expected here");
+    return otherwise;
+  }
+
+  std::vector<std::string> texts(const char* key, bool required) {
+    std::vector<std::string> out;
+    const auto* n = take(key);
+    if (n == nullptr) {
+      if (required) {
+        missing(key);
+      }
+      return out;
+    }
+    if (const auto* list = n->as_array()) {
+      for (const auto& item : *list) {
+        const auto v = item.value<std::string>();
+        if (!v) {
+          fail(item, key, "a list of texts is expected here");
+          return out;
+        }
+        out.push_back(*v);
+      }
+      return out;
+    }
+    fail(*n, key, "a list of texts is expected here");
+    return out;
+  }
+
+  void each(const char* key, const std::function<void(const toml::table&, std::string)>& f) {
+    const auto* n = take(key);
+    if (n == nullptr) {
+      return;
+    }
+    if (const auto* list = n->as_array()) {
+      std::size_t i = 0;
+      for (const auto& item : *list) {
+        if (const auto* t = item.as_table()) {
+          f(*t, path_ + key + "." + std::to_string(i++));
+        } else {
+          fail(item, key, "a table [[...]] is expected here");
+        }
+      }
+      return;
+    }
+    fail(*n, key, "a list of tables [[...]] is expected here");
+  }
+
+  void fail(const toml::node& n, const std::string& key, const std::string& why) {
+    if (!first_) {
+      first_ = error(errc::invalid, why)
+                 .at("file", file_)
+                 .at("line", std::to_string(n.source().begin.line))
+                 .at("field", path_ + key);
+    }
+  }
+  void missing(const std::string& key) {
+    if (!first_) {
+      first_ = error(errc::invalid, "this key is missing")
+                 .at("file", file_)
+                 .at("line", std::to_string(table_.source().begin.line))
+                 .at("field", path_ + key);
+    }
+  }
+
+private:
+  const toml::table& table_;
+  std::string file_;
+  std::string path_;
+  std::optional<error>& first_;
+  std::set<std::string> seen_;
+};
+
+result<toml::table> parse(const fs::path& file) {
+  std::error_code failure;
+  if (!fs::is_regular_file(file, failure)) {
+    return error(errc::not_found, "there is no such configuration file")
+      .at("file", file.string());
+  }
+  try {
+    return toml::parse_file(file.string());
+  } catch (const toml::parse_error& e) {
+    return error(errc::malformed, "not valid TOML: " + std::string(e.description()))
+      .at("file", file.string())
+      .at("line", std::to_string(e.source().begin.line))
+      .at("column", std::to_string(e.source().begin.column));
+  }
+}
+
+json to_json(const toml::node& n) {
+  if (const auto* t = n.as_table()) {
+    json out = json::object();
+    for (const auto& [key, item] : *t) {
+      out[std::string(key.str())] = to_json(item);
+    }
+    return out;
+  }
+  if (const auto* a = n.as_array()) {
+    json out = json::array();
+    for (const auto& item : *a) {
+      out.push_back(to_json(item));
+    }
+    return out;
+  }
+  if (n.is_string()) {
+    return n.value_or(std::string());
+  }
+  if (n.is_integer()) {
+    return n.value_or(std::int64_t{0});
+  }
+  if (n.is_boolean()) {
+    return n.value_or(false);
+  }
+  if (n.is_floating_point()) {
+    return n.value_or(0.0);
+  }
+  std::ostringstream text;
+  n.visit([&](const auto& v) { text << v; });
+  return text.str();
+}
+
+} // namespace
+
+result<std::set<std::string>> read_lock(const fs::path& file) {
+  auto table = parse(file);
+  if (!table) {
+    return std::move(table).error();
+  }
+  std::set<std::string> out;
+  std::optional<error> first;
+  {
+    reader top(*table, file.string(), "", first);
+    top.each("file", [&](const toml::table& t, std::string path) {
+      reader r(t, file.string(), std::move(path) + ".", first);
+      r.text("name");
+      const auto hash = r.text("sha256", "", true);
+      if (hash.size() == 64 &&
+          hash.find_first_not_of("0123456789abcdef") == std::string::npos) {
+        out.insert(hash);
+      } else if (const auto* n = t.get("sha256")) {
+        r.fail(*n, "sha256", "64 lower-case hexadecimal digits are expected here");
+      }
+    });
+  }
+  if (first) {
+    return *std::move(first);
+  }
+  return out;
+}
+
+result<config> read_config(const fs::path& file) {
+  auto table = parse(file);
+  if (!table) {
+    return std::move(table).error();
+  }
+  config c;
+  c.file = file;
+  const auto base = fs::absolute(file).parent_path();
+  const auto at = [&](const std::string& path) {
+    return path.empty() ? fs::path() : (base / path).lexically_normal();
+  };
+  std::optional<error> first;
+  {
+    reader top(*table, file.string(), "", first);
+    if (const auto* n = top.take("node"); n != nullptr && n->is_table()) {
+      reader r(*n->as_table(), file.string(), "node.", first);
+      c.name = r.text("name", "node");
+      c.tenant = r.text("tenant", "default");
+      c.data = at(r.text("data", "", true));
+      c.socket = at(r.text("socket"));
+      if (c.socket.empty()) {
+        c.socket = c.data / "crossdock.sock";
+      }
+      c.catalogue = at(r.text("catalogue", "", true));
+      c.log_level = r.text("log_level", "info");
+      c.log_json = r.flag("log_json", false);
+      c.threads = static_cast<std::size_t>(r.integer("threads", 0, 0, 256));
+    } else {
+      top.missing("node");
+    }
+    if (const auto* n = top.take("plugins"); n != nullptr && n->is_table()) {
+      reader r(*n->as_table(), file.string(), "plugins.", first);
+      if (const auto lock = r.text("lock"); !lock.empty()) {
+        auto allowed = read_lock(at(lock));
+        if (!allowed) {
+          return std::move(allowed).error();
+        }
+        c.allowed.merge(*allowed);
+      }
+      for (auto& hash : r.texts("sha256", false)) {
+        c.allowed.insert(std::move(hash));
+      }
+    }
+    top.each("plugin", [&](const toml::table& t, std::string path) {
+      reader r(t, file.string(), std::move(path) + ".", first);
+      plugin_config p;
+      p.file = at(r.text("file", "", true));
+      p.place = file.string() + ":" + std::to_string(t.source().begin.line);
+      r.each("component", [&](const toml::table& ct, std::string inner) {
+        reader cr(ct, file.string(), std::move(inner) + ".", first);
+        component_config one;
+        one.id = cr.text("id", "", true);
+        if (const auto* n = cr.take("config")) {
+          if (n->is_table()) {
+            one.config = to_json(*n);
+            // Paths that components name are relative to this file, as all others are: texts
+            // that begin with ./ or ../, and every key that ends in _file.
+            for (auto& item : one.config.items()) {
+              if (!item.value().is_string()) {
+                continue;
+              }
+              const auto text = item.value().get<std::string>();
+              if (item.key().ends_with("_file") || text.starts_with("./") ||
+                  text.starts_with("../")) {
+                item.value() = at(text).string();
+              }
+            }
+          } else {
+            cr.fail(*n, "config", "a table is expected here");
+          }
+        }
+        p.components.push_back(std::move(one));
+      });
+      c.plugins.push_back(std::move(p));
+    });
+    if (const auto* n = top.take("policy"); n != nullptr && n->is_table()) {
+      reader r(*n->as_table(), file.string(), "policy.", first);
+      c.policy = at(r.text("file", "", true));
+    } else {
+      top.missing("policy");
+    }
+    top.each("autonomy", [&](const toml::table& t, std::string path) {
+      reader r(t, file.string(), std::move(path) + ".", first);
+      const auto agent = r.text("agent", "*");
+      const auto tool = r.text("tool", "*");
+      const auto level = gate::autonomy_from(r.text("level", "", true));
+      if (level) {
+        c.autonomy[agent + " " + tool] = *level;
+      } else if (const auto* where = t.get("level")) {
+        r.fail(*where, "level", "shadow, recommend, approve or autonomous is expected here");
+      }
+    });
+    top.each("flow", [&](const toml::table& t, std::string path) {
+      reader r(t, file.string(), std::move(path) + ".", first);
+      c.flows.push_back(at(r.text("file", "", true)));
+    });
+    top.each("principal", [&](const toml::table& t, std::string path) {
+      reader r(t, file.string(), std::move(path) + ".", first);
+      principal_config p;
+      p.name = r.text("name", "", true);
+      // "self": whoever runs the node; for demos and development.
+      if (const auto* n = t.get("uid"); n != nullptr && n->is_string()) {
+        r.take("uid");
+        if (n->value_or(std::string()) != "self") {
+          r.fail(*n, "uid", "a user id or \"self\" is expected here");
+        }
+        p.uid = ::getuid();
+      } else if (n == nullptr) {
+        r.missing("uid");
+      } else {
+        p.uid = static_cast<std::uint32_t>(r.integer("uid", 0, 0, 0xfffffffe));
+      }
+      p.roles = r.texts("roles", true);
+      c.principals.push_back(std::move(p));
+    });
+  }
+  if (first) {
+    return *std::move(first);
+  }
+  if (c.socket.string().size() > 100) {
+    return error(errc::limit, "the path of the local socket is longer than 100 bytes; set "
+                              "node.socket to a shorter one")
+      .at("file", file.string())
+      .at("field", "node.socket");
+  }
+  return c;
+}
+
+} // namespace crossdock::node

@@ -1,0 +1,58 @@
+/// The node's configuration file, read whole and checked before anything starts.
+#pragma once
+
+#include "base/error.hpp"
+#include "base/json.hpp"
+#include "gate/autonomy.hpp"
+
+#include <filesystem>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace crossdock::node {
+
+struct component_config {
+  std::string id;
+  json config = json::object();
+};
+
+struct plugin_config {
+  std::filesystem::path file;
+  std::vector<component_config> components; ///< empty: all of the file, without configuration
+  std::string place;                        ///< "node.toml:12", for messages
+};
+
+/// A person (or service) as the local socket knows it: by the peer's user id.
+struct principal_config {
+  std::string name;
+  std::uint32_t uid = 0;
+  std::vector<std::string> roles;
+};
+
+struct config {
+  std::filesystem::path file;
+  std::string name;
+  std::string tenant = "default";
+  std::filesystem::path data;
+  std::filesystem::path socket;
+  std::filesystem::path catalogue;
+  std::string log_level = "info";
+  bool log_json = false;
+  std::size_t threads = 0; ///< of the scheduler; 0: one per core
+  std::set<std::string> allowed; ///< SHA-256 of plugin files
+  std::vector<plugin_config> plugins;
+  std::filesystem::path policy;
+  gate::autonomy_table autonomy;
+  std::vector<std::filesystem::path> flows;
+  std::vector<principal_config> principals;
+};
+
+/// Reads the file. Relative paths are relative to it. Errors: not_found, malformed, invalid;
+/// each names file, line and field. An unknown key is an error.
+result<config> read_config(const std::filesystem::path& file);
+
+/// Reads a list of allowed plugin files as `crossdock plugin lock` writes it.
+result<std::set<std::string>> read_lock(const std::filesystem::path& file);
+
+} // namespace crossdock::node
