@@ -1,0 +1,268 @@
+#include "planning/distributions.hpp"
+
+#include "planning/checks.hpp"
+
+#include <boost/math/distributions/gamma.hpp>
+#include <boost/math/distributions/negative_binomial.hpp>
+#include <boost/math/distributions/normal.hpp>
+#include <boost/math/distributions/poisson.hpp>
+
+#include <algorithm>
+#include <cmath>
+
+namespace crossdock::planning {
+
+namespace {
+
+namespace bm = boost::math;
+namespace bp = boost::math::policies;
+
+// Inputs are checked before Boost sees them, so nothing may throw; double arithmetic is
+// enough (the published cases hold to 1e-9).
+using quiet =
+    bp::policy<bp::domain_error<bp::ignore_error>, bp::pole_error<bp::ignore_error>,
+               bp::overflow_error<bp::ignore_error>,
+               bp::evaluation_error<bp::ignore_error>,
+               bp::indeterminate_result_error<bp::ignore_error>,
+               bp::rounding_error<bp::ignore_error>, bp::promote_double<false>,
+               bp::discrete_quantile<bp::integer_round_up>>;
+
+using normal_law = bm::normal_distribution<double, quiet>;
+using gamma_law = bm::gamma_distribution<double, quiet>;
+using negative_binomial_law = bm::negative_binomial_distribution<double, quiet>;
+using poisson_law = bm::poisson_distribution<double, quiet>;
+
+gamma_law gamma_of(double mean, double variance) {
+  return gamma_law(mean * mean / variance, variance / mean);
+}
+
+// Failures until n successes of probability p (n need not be whole): p = mean / variance,
+// n = mean^2 / (variance - mean).
+negative_binomial_law negative_binomial_of(double mean, double variance) {
+  return negative_binomial_law(mean * mean / (variance - mean), mean / variance);
+}
+
+// P(X <= x) of a discrete law, for any real x.
+template <class Law>
+double discrete_at_most(const Law& law, double x) {
+  return x < 0 ? 0.0 : bm::cdf(law, std::floor(x));
+}
+
+template <class Law>
+double discrete_exceeds(const Law& law, double x) {
+  return x < 0 ? 1.0 : bm::cdf(bm::complement(law, std::floor(x)));
+}
+
+// Boost's integer rounding can be off by one where the distribution function hits p
+// exactly; the definition decides.
+template <class Law>
+double discrete_quantile(const Law& law, double p) {
+  double r = std::max(0.0, std::ceil(bm::quantile(law, p)));
+  while (r > 0 && bm::cdf(law, r - 1) >= p)
+    --r;
+  while (bm::cdf(law, r) < p)
+    ++r;
+  return r;
+}
+
+double normal_shortage(double x, double mean, double sd) {
+  const double z = (x - mean) / sd;
+  return sd * (normal_density(z) - z * normal_above(z));
+}
+
+// E[X; X > x] of a gamma law is mean * P(X' > x) with one more unit of shape.
+double gamma_shortage(double x, double shape, double scale) {
+  if (x <= 0)
+    return shape * scale - x;
+  const double above_x = bm::cdf(bm::complement(gamma_law(shape, scale), x));
+  const double above_x_by_size = bm::cdf(bm::complement(gamma_law(shape + 1, scale), x));
+  return shape * scale * above_x_by_size - x * above_x;
+}
+
+// E[X; X > x] = mean * P(X' > x - 1), where X' is the size-biased law less one: again
+// Poisson, or negative binomial with one more success.
+double poisson_shortage(double x, double mean) {
+  if (x < 0)
+    return mean - x;
+  const poisson_law law(mean);
+  return mean * discrete_exceeds(law, x - 1) - x * discrete_exceeds(law, x);
+}
+
+double negative_binomial_shortage(double x, double mean, double variance) {
+  if (x < 0)
+    return mean - x;
+  const auto law = negative_binomial_of(mean, variance);
+  const negative_binomial_law biased(law.successes() + 1, law.success_fraction());
+  return mean * discrete_exceeds(biased, x - 1) - x * discrete_exceeds(law, x);
+}
+
+// E[(X - x)+] - E[(x - X)+] = E[X] - x for every law. Rounding must not make either of
+// them negative.
+expected_loss_pair pair_of(double shortage, double x, double mean) {
+  const double loss = std::max({0.0, shortage, mean - x});
+  return {loss, std::max(0.0, loss - (mean - x))};
+}
+
+} // namespace
+
+double normal_density(double z) {
+  return bm::pdf(normal_law(), z);
+}
+
+double normal_below(double z) {
+  return bm::cdf(normal_law(), z);
+}
+
+double normal_above(double z) {
+  return bm::cdf(bm::complement(normal_law(), z));
+}
+
+outcome<double> normal_quantile(double p) {
+  if (auto wrong = checks().inside_unit("p", p).failure())
+    return *wrong;
+  return bm::quantile(normal_law(), p);
+}
+
+outcome<expected_loss_pair> standard_normal_loss(double z) {
+  return normal_loss(z, 0, 1);
+}
+
+outcome<expected_loss_pair> normal_loss(double x, double mean, double sd) {
+  if (auto wrong =
+          checks().finite("x", x).finite("mean", mean).positive("sd", sd).failure())
+    return *wrong;
+  // The mirrored call keeps the small one of the two accurate in the far tails.
+  return expected_loss_pair{normal_shortage(x, mean, sd), normal_shortage(-x, -mean, sd)};
+}
+
+outcome<expected_loss_pair> poisson_loss(double x, double mean) {
+  if (auto wrong = checks().finite("x", x).positive("mean", mean).failure())
+    return *wrong;
+  return pair_of(poisson_shortage(x, mean), x, mean);
+}
+
+outcome<expected_loss_pair> gamma_loss(double x, double shape, double scale) {
+  if (auto wrong = checks()
+                       .finite("x", x)
+                       .positive("shape", shape)
+                       .positive("scale", scale)
+                       .failure())
+    return *wrong;
+  return pair_of(gamma_shortage(x, shape, scale), x, shape * scale);
+}
+
+outcome<expected_loss_pair> negative_binomial_loss(double x, double mean, double sd) {
+  if (auto wrong = checks()
+                       .finite("x", x)
+                       .positive("mean", mean)
+                       .positive("sd", sd)
+                       .that(sd * sd > mean, "sd", "sd squared must exceed the mean")
+                       .failure())
+    return *wrong;
+  return pair_of(negative_binomial_shortage(x, mean, sd * sd), x, mean);
+}
+
+const char* to_string(demand_family family) {
+  switch (family) {
+  case demand_family::certain:
+    return "certain";
+  case demand_family::normal:
+    return "normal";
+  case demand_family::gamma:
+    return "gamma";
+  case demand_family::negative_binomial:
+    return "negative_binomial";
+  case demand_family::poisson:
+    return "poisson";
+  }
+  return "unknown";
+}
+
+outcome<demand_distribution> demand_distribution::make(demand_family family, double mean,
+                                                       double variance) {
+  if (auto wrong = checks()
+                       .not_negative("mean", mean)
+                       .not_negative("variance", variance)
+                       .failure())
+    return *wrong;
+  const bool spread_needed =
+      family == demand_family::normal || family == demand_family::gamma;
+  if (family == demand_family::certain || mean == 0 || (spread_needed && variance == 0))
+    return demand_distribution(demand_family::certain, mean, 0);
+  if (family == demand_family::poisson)
+    return demand_distribution(family, mean, mean);
+  if (family == demand_family::negative_binomial && variance <= mean)
+    return domain_error{"variance",
+                        "must exceed the mean for the negative binomial; use poisson"};
+  return demand_distribution(family, mean, variance);
+}
+
+double demand_distribution::at_most(double x) const {
+  switch (family_) {
+  case demand_family::certain:
+    return x >= mean_ ? 1.0 : 0.0;
+  case demand_family::normal:
+    return normal_below((x - mean_) / std::sqrt(variance_));
+  case demand_family::gamma:
+    return x <= 0 ? 0.0 : bm::cdf(gamma_of(mean_, variance_), x);
+  case demand_family::negative_binomial:
+    return discrete_at_most(negative_binomial_of(mean_, variance_), x);
+  case demand_family::poisson:
+    return discrete_at_most(poisson_law(mean_), x);
+  }
+  return 0;
+}
+
+double demand_distribution::exceeds(double x) const {
+  switch (family_) {
+  case demand_family::certain:
+    return x >= mean_ ? 0.0 : 1.0;
+  case demand_family::normal:
+    return normal_above((x - mean_) / std::sqrt(variance_));
+  case demand_family::gamma:
+    return x <= 0 ? 1.0 : bm::cdf(bm::complement(gamma_of(mean_, variance_), x));
+  case demand_family::negative_binomial:
+    return discrete_exceeds(negative_binomial_of(mean_, variance_), x);
+  case demand_family::poisson:
+    return discrete_exceeds(poisson_law(mean_), x);
+  }
+  return 1;
+}
+
+outcome<double> demand_distribution::quantile(double p) const {
+  if (auto wrong = checks().inside_unit("p", p).failure())
+    return *wrong;
+  switch (family_) {
+  case demand_family::certain:
+    return mean_;
+  case demand_family::normal:
+    return mean_ + std::sqrt(variance_) * bm::quantile(normal_law(), p);
+  case demand_family::gamma:
+    return bm::quantile(gamma_of(mean_, variance_), p);
+  case demand_family::negative_binomial:
+    return discrete_quantile(negative_binomial_of(mean_, variance_), p);
+  case demand_family::poisson:
+    return discrete_quantile(poisson_law(mean_), p);
+  }
+  return mean_;
+}
+
+double demand_distribution::expected_shortage(double x) const {
+  switch (family_) {
+  case demand_family::certain:
+    return std::max(0.0, mean_ - x);
+  case demand_family::normal:
+    return normal_shortage(x, mean_, std::sqrt(variance_));
+  case demand_family::gamma:
+    return pair_of(gamma_shortage(x, mean_ * mean_ / variance_, variance_ / mean_), x,
+                   mean_)
+        .loss;
+  case demand_family::negative_binomial:
+    return pair_of(negative_binomial_shortage(x, mean_, variance_), x, mean_).loss;
+  case demand_family::poisson:
+    return pair_of(poisson_shortage(x, mean_), x, mean_).loss;
+  }
+  return 0;
+}
+
+} // namespace crossdock::planning

@@ -1,0 +1,48 @@
+/// What an operator can tune on the replenishment agent. The defaults stand here and,
+/// with their units and reasons, in plugin.toml; a test compares the two.
+#pragma once
+
+#include <crossdock/json.hpp>
+
+namespace crossdock::replenishment {
+
+struct settings {
+  double service_level = 0.95;
+  double lost_sale_probability = 0.35;
+  double assumed_margin_share = 0.25;
+  int assumed_lead_time_days = 14;
+  int demand_days = 365;
+  int history_days = 365;
+  int history_rows = 5000;
+  int refresh_hours = 24;
+  double fact_tau_hours = 24;
+  int senders_max = 6;
+  int substitutes_max = 3;
+  int substitutes_accepted = 0;
+  int substitutes_refused = 0;
+  int read_timeout_ms = 4000;
+
+  static settings read(const sdk::json& config) {
+    settings s;
+    const auto take = [&](const char* name, auto& into) {
+      into = config.value(name, into);
+    };
+    take("service_level", s.service_level);
+    take("lost_sale_probability", s.lost_sale_probability);
+    take("assumed_margin_share", s.assumed_margin_share);
+    take("assumed_lead_time_days", s.assumed_lead_time_days);
+    take("demand_days", s.demand_days);
+    take("history_days", s.history_days);
+    take("history_rows", s.history_rows);
+    take("refresh_hours", s.refresh_hours);
+    take("fact_tau_hours", s.fact_tau_hours);
+    take("senders_max", s.senders_max);
+    take("substitutes_max", s.substitutes_max);
+    take("substitutes_accepted", s.substitutes_accepted);
+    take("substitutes_refused", s.substitutes_refused);
+    take("read_timeout_ms", s.read_timeout_ms);
+    return s;
+  }
+};
+
+} // namespace crossdock::replenishment

@@ -1,0 +1,1 @@
+crossdock_test(unit/planning_calibration LIBS crossdock_planning LABELS quick)

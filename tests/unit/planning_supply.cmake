@@ -1,0 +1,1 @@
+crossdock_test(unit/planning_supply LIBS crossdock_planning LABELS quick)
