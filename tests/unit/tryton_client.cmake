@@ -1,0 +1,1 @@
+crossdock_test(unit/tryton_client LIBS crossdock_tryton)
