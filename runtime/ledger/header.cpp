@@ -1,39 +1,7 @@
 #include "ledger/header.hpp"
 
-#include <cstdint>
-
 namespace crossdock::ledger {
 namespace {
-
-/// RFC 3629: no overlong forms, no surrogates, nothing beyond U+10FFFF.
-bool valid_utf8(std::string_view s) {
-  std::size_t i = 0;
-  const auto at = [&](std::size_t k) { return static_cast<unsigned char>(s[k]); };
-  while (i < s.size()) {
-    const auto lead = at(i);
-    if (lead < 0x80) {
-      ++i;
-      continue;
-    }
-    const std::size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-    if (lead < 0xc2 || lead > 0xf4 || i + length > s.size()) {
-      return false;
-    }
-    std::uint32_t code = lead & (0xffu >> (length + 1));
-    for (std::size_t k = 1; k < length; ++k) {
-      if ((at(i + k) & 0xc0) != 0x80) {
-        return false;
-      }
-      code = (code << 6) | (at(i + k) & 0x3fu);
-    }
-    if ((length == 3 && (code < 0x800 || (code >= 0xd800 && code < 0xe000))) ||
-        (length == 4 && (code < 0x10000 || code > 0x10ffff))) {
-      return false;
-    }
-    i += length;
-  }
-  return true;
-}
 
 bool deeper_than(const json& v, std::size_t levels) {
   if (!v.is_structured()) {
@@ -113,9 +81,6 @@ result<std::string> make_header(const record& r, const stamp& s) {
     return refuse(errc::limit, "the header has " + std::to_string(text->size()) +
                                    " bytes; at most " + std::to_string(header_bytes_max) +
                                    " are allowed: large content belongs into the body");
-  }
-  if (!valid_utf8(*text)) {
-    return error(errc::invalid, "the record's header is not UTF-8").at("kind", r.kind);
   }
   return text;
 }

@@ -78,13 +78,13 @@ struct receipt {
 };
 
 /// `apply` must capture values, not references into an actor. If it returns an error,
-/// nothing of it remains and `applied` gets that error.
+/// nothing of it remains and both callbacks get that error (`durable` with the group).
 struct unit {
   std::string name;                   ///< for messages and metrics: "dispatch.step"
   record_class cls = record_class::b; ///< a: commit at once; b: with the group
   std::function<result<void>(transaction&)> apply;
-  std::function<void(const result<receipt>&)> applied; ///< may be empty
-  std::function<void(const result<receipt>&)> durable; ///< may be empty
+  std::function<void(const result<receipt>&)> applied; ///< after the on_applied actions
+  std::function<void(const result<receipt>&)> durable; ///< after the on_durable actions
 };
 
 /// A step of a room's schema. Applied in order of version, each in the opening

@@ -408,7 +408,7 @@ TEST_CASE("a mistake in the file is named with file, line and rule", "[gate]") {
   CHECK(e.message().find("unknown key \"amout\"") == 0);
   CHECK(context_of(e, "file") == "test.toml");
   CHECK(context_of(e, "rule") == "r1");
-  CHECK(context_of(e, "line") == "12");
+  CHECK(context_of(e, "line") == "13");
 }
 
 TEST_CASE("a broken file is refused, whatever is wrong with it", "[gate]") {
@@ -499,7 +499,7 @@ TEST_CASE("check finds rules that can never decide, idle chains and quarrels", "
   REQUIRE(f.size() == 1);
   CHECK(f[0].rule == "r1");
   CHECK(f[0].message ==
-        "can never decide: rule \"r2\" (line 12) forbids everything it matches");
+        "can never decide: rule \"r2\" (line 14) forbids everything it matches");
 
   CHECK(findings(one_rule("effect = \"allow\"\namount = { max = \"30 USD\" }") + rule2 +
                  "effect = \"deny\"\namount = { max = \"20 USD\" }\n")

@@ -1,0 +1,122 @@
+// What an operator meets when something is wrong before the start: one clear sentence with
+// place and remedy, an exit code, and nothing lost.
+#include <catch2/catch.hpp>
+
+#include "support/node_process.hpp"
+
+#include "base/digest.hpp"
+
+#include <fstream>
+#include <sstream>
+
+using namespace crossdock;
+using namespace crossdock::test;
+using namespace std::chrono_literals;
+using Catch::Contains;
+
+namespace {
+
+std::string read(const std::filesystem::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  std::ostringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+void write(const std::filesystem::path& file, const std::string& text) {
+  std::ofstream(file, std::ios::binary) << text;
+}
+
+finished run_node(const node_process& node) {
+  return run({crossdockd_program(), "run", node.config_file().string()});
+}
+
+} // namespace
+
+TEST_CASE("a broken TOML file is refused with file and line", "[e2e]") {
+  node_process node;
+  write(node.config_file(), read(node.config_file()) + "\n[[plugin]\n");
+  const auto f = run_node(node);
+  CHECK(f.code == 3);
+  CHECK_THAT(f.text, Contains("node.toml"));
+  CHECK_THAT(f.text, Contains("line"));
+}
+
+TEST_CASE("an unknown key is refused with its place", "[e2e]") {
+  node_process node;
+  auto text = read(node.config_file());
+  text.replace(text.find("socket = "), 9, "sokket = ");
+  write(node.config_file(), text);
+  const auto f = run_node(node);
+  CHECK(f.code == 3);
+  CHECK_THAT(f.text, Contains("node.sokket") && Contains("unknown key"));
+}
+
+TEST_CASE("a plugin that is not on the list does not load", "[e2e]") {
+  node_process node;
+  write(node.folder() / "plugins.lock", "");
+  const auto f = run_node(node);
+  CHECK(f.code == 3);
+  CHECK_THAT(f.text, Contains("SHA-256") && Contains("plugin lock"));
+}
+
+TEST_CASE("a plugin for another ABI is refused, both sides named", "[e2e]") {
+  node_process node;
+  const auto file = test_plugin_folder() / "bad_abi.so";
+  const auto digest = sha256_of_file(file);
+  REQUIRE(digest.ok());
+  write(node.folder() / "plugins.lock",
+        read(node.folder() / "plugins.lock") + "[[file]]\nsha256 = \"" + to_hex(*digest) +
+          "\"\n");
+  write(node.config_file(),
+        read(node.config_file()) + "\n[[plugin]]\nfile = \"" + file.string() + "\"\n");
+  const auto f = run_node(node);
+  CHECK(f.code == 3);
+  CHECK_THAT(f.text, Contains("ABI") && Contains("bad_abi.so"));
+}
+
+TEST_CASE("a second node on the same data is refused and harms nothing", "[e2e]") {
+  node_process node;
+  node.start();
+  const auto f = run_node(node);
+  CHECK(f.code == 4);
+  CHECK(node.ask("whoami").value("name", "") == "maria");
+  CHECK(node.stop() == 0);
+}
+
+TEST_CASE("a socket in use by somebody else is refused with the remedy", "[e2e]") {
+  node_process node;
+  node.start();
+  auto text = read(node.config_file());
+  text.replace(text.find("data = \"data\""), 13, "data = \"other\"");
+  write(node.folder() / "second.toml", text);
+  const auto f =
+    run({crossdockd_program(), "run", (node.folder() / "second.toml").string()});
+  CHECK(f.code == 4);
+  CHECK_THAT(f.text, Contains("socket"));
+  CHECK(node.stop() == 0);
+}
+
+TEST_CASE("a torn ledger is refused and left as it is", "[e2e]") {
+  node_process node;
+  node.start();
+  CHECK(node.stop() == 0);
+  const auto file = node.ledger_folder() / "ledger.db";
+  auto bytes = read(file);
+  REQUIRE(bytes.size() > 8192);
+  bytes.replace(0, 4096, std::string(4096, 'x'));
+  write(file, bytes);
+  const auto f = run_node(node);
+  CHECK(f.code == 5);
+  CHECK_THAT(f.text, Contains("ledger.db"));
+  CHECK(read(file) == bytes);
+}
+
+TEST_CASE("a table that the mapping needs and the ERP lacks is named", "[e2e]") {
+  node_process node;
+  node.erp("DROP TABLE pick_day");
+  node.start();
+  CHECK(until([&] { return node.log().find("pick_day") != std::string::npos; }, 30s));
+  CHECK_THAT(node.log(), Contains("sim.toml") || Contains("mapping"));
+  CHECK(node.stop() == 0);
+}

@@ -1,0 +1,1 @@
+crossdock_test(unit/cli LIBS crossdock_cli crossdock_ledger)

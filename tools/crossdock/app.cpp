@@ -1,0 +1,236 @@
+#include "crossdock/app.hpp"
+
+#include "crossdock/commands.hpp"
+#include "crossdock/completion.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <functional>
+
+namespace crossdock::cli {
+namespace {
+
+constexpr const char* footer =
+    "Which node: --socket PATH, else $CROSSDOCK_SOCKET, else the socket of --config "
+    "FILE, else\n"
+    "./data/crossdock.sock.\n\n"
+    "Exit codes: 0 ok, 2 usage, 3 bad input or configuration, 4 refused, 5 not found,\n"
+    "6 conflict, 7 node not reachable, 8 verification failed, 70 internal or I/O error.\n"
+    "docs/reference/cli.md says more.";
+
+constexpr std::int64_t rows_max = 1000; ///< the node's own limit for one answer
+
+/// Everything the command line can hold. CLI11 writes into it, the chosen command reads
+/// it.
+struct words {
+  common_options common;
+  case_query cases;
+  ledger_query ledger;
+  decision_words decision;
+  std::string id;
+  std::string state = "pending";
+  std::int64_t limit = 50;
+  std::int64_t letter = 0;
+  std::string directory;
+  std::string key;
+  std::string file;
+  std::vector<std::string> files;
+  std::string output = "plugins.lock";
+  std::string shell;
+  wait_words wait;
+  bool open = false;
+  bool closed = false;
+};
+
+using action = std::function<ending(session&)>;
+
+/// Adds the commands; the one that was given puts what it does into `chosen`.
+class command_line {
+public:
+  command_line(CLI::App& app, words& w, action& chosen)
+      : app_(app), w_(w), chosen_(chosen) {
+    app_.fallthrough();
+    app_.require_subcommand(1);
+    app_.set_version_flag("--version", "crossdock " CROSSDOCK_VERSION);
+    app_.footer(footer);
+    app_.add_flag("--json", w_.common.as_json, "Answer as JSON, for programs");
+    app_.add_option("--socket", w_.common.socket, "The node's local socket");
+    app_.add_option("--config", w_.common.config, "The node's configuration file");
+    app_.add_option("--as", w_.common.as,
+                    "Act as this principal, if your user id has several");
+    add_node();
+    add_cases();
+    add_approvals();
+    add_ledger();
+    add_files();
+  }
+
+private:
+  CLI::App* group(const char* name, const char* what) {
+    auto* g = app_.add_subcommand(name, what);
+    g->require_subcommand(1);
+    return g;
+  }
+
+  CLI::App* command(CLI::App* in, const char* name, const char* what, action does) {
+    auto* c = in->add_subcommand(name, what);
+    c->callback([this, does = std::move(does)] { chosen_ = does; });
+    return c;
+  }
+
+  void add_limit(CLI::App* c, std::int64_t& value) {
+    c->add_option("--limit", value, "At most so many rows (up to 1000)")
+        ->check(CLI::Range(std::int64_t{1}, rows_max))
+        ->capture_default_str();
+  }
+
+  void add_node() {
+    auto* node = group("node", "The running node");
+    command(node, "status", "What runs, how it is, how much it did", node_status);
+    auto* wait = command(node, "wait", "Wait until nothing is under way, for scripts",
+                         [this](session& s) { return node_wait(s, w_.wait); });
+    wait->add_flag("--up", w_.wait.up, "Only until the node answers");
+    wait->add_option("--pid", w_.wait.pid,
+                     "With --up: the node's process, to notice its end");
+    wait->add_option("--seconds", w_.wait.seconds, "Give up after this")
+        ->capture_default_str();
+    wait->add_option("--quiet-for", w_.wait.quiet_for,
+                     "Seconds without anything under way")
+        ->capture_default_str();
+    command(&app_, "whoami", "As whom the node knows you", whoami);
+    command(&app_, "summary", "The day in a table: events, decisions, what waits",
+            summary);
+    auto* letters = group("dead-letter", "Events that could not be delivered");
+    auto* list = command(letters, "list", "List them, newest first",
+                         [this](session& s) { return dead_letter_list(s, w_.limit); });
+    add_limit(list, w_.limit);
+    command(letters, "replay", "Deliver one again (role operator)",
+            [this](session& s) { return dead_letter_replay(s, w_.letter); })
+        ->add_option("id", w_.letter, "Its number")
+        ->required()
+        ->check(CLI::PositiveNumber);
+  }
+
+  void add_cases() {
+    auto* cases = group("case", "What the node takes care of");
+    auto* list = command(cases, "list", "List cases, newest first", [this](session& s) {
+      w_.cases.state = w_.open == w_.closed ? "" : w_.open ? "open" : "closed";
+      return case_list(s, w_.cases);
+    });
+    list->add_flag("--open", w_.open, "Only open ones");
+    list->add_flag("--closed", w_.closed, "Only closed ones");
+    list->add_option("--flow", w_.cases.flow, "Only of this flow");
+    list->add_option("--key", w_.cases.key,
+                     "Only about this, for instance an order line");
+    list->add_option("--after", w_.cases.after, "Only older than this case");
+    add_limit(list, w_.cases.limit);
+    command(cases, "show", "The whole story of one case",
+            [this](session& s) { return case_show(s, w_.id); })
+        ->add_option("case", w_.id, "Its id, or the beginning of it")
+        ->required();
+  }
+
+  void add_approvals() {
+    auto* approvals = group("approval", "Decisions that wait for a person");
+    auto* list = command(approvals, "list", "List approvals", [this](session& s) {
+      return approval_list(s, w_.state, w_.limit);
+    });
+    list->add_option("--state", w_.state, "pending, approved, executed, ..., or all")
+        ->capture_default_str();
+    add_limit(list, w_.limit);
+    command(approvals, "show", "Evidence, counter-case and the exact action",
+            [this](session& s) { return approval_show(s, w_.id); })
+        ->add_option("approval", w_.id, "Its id, or the beginning of it")
+        ->required();
+    for (const bool approve : {true, false}) {
+      auto* c = command(approvals, approve ? "approve" : "reject",
+                        approve ? "Say yes: the action may happen" : "Say no",
+                        [this, approve](session& s) {
+                          return approval_decide(s, w_.decision, approve);
+                        });
+      c->add_option("approval", w_.decision.id, "Its id, or the beginning of it")
+          ->required();
+      c->add_option("--reason", w_.decision.reason, "Why; it goes on the record");
+      c->add_option(
+          "--digest", w_.decision.digest,
+          "The digest that `approval show` told: refused if the action is another");
+    }
+  }
+
+  void add_ledger() {
+    auto* ledger = group("ledger", "The record of everything");
+    auto* show = command(ledger, "show", "Records in their order, the newest by default",
+                         [this](session& s) { return ledger_show(s, w_.ledger); });
+    show->add_option("--from", w_.ledger.from, "First record");
+    show->add_option("--to", w_.ledger.to, "Last record");
+    show->add_option("--case", w_.ledger.case_id, "Only of this case");
+    show->add_flag("--bodies", w_.ledger.bodies, "With what was said");
+    add_limit(show, w_.ledger.limit);
+    auto* verify =
+        command(ledger, "verify", "Recompute and check everything from the files",
+                [this](session& s) { return ledger_verify(s, w_.directory, w_.key); });
+    verify->add_option(
+        "directory", w_.directory,
+        "Folder with ledger.db (default: of --config or the running node)");
+    verify->add_option("--key", w_.key,
+                       "Verification key (vkey line or a file with it) kept elsewhere");
+  }
+
+  void add_files() {
+    auto* plugins = group("plugin", "Plugins");
+    command(plugins, "list", "What the node runs", plugin_list);
+    auto* lock =
+        command(plugins, "lock", "Write the list of files that may be loaded",
+                [this](session& s) { return plugin_lock(s, w_.files, w_.output); });
+    lock->add_option("file", w_.files, "Plugin files (.so)")->required();
+    lock->add_option("--output", w_.output, "The list")->capture_default_str();
+    auto* config = group("config", "Configuration files");
+    command(config, "check", "Say everything that is wrong with a node's configuration",
+            [this](session& s) { return config_check(s, w_.file); })
+        ->add_option("file", w_.file, "The node's configuration")
+        ->required();
+    command(&app_, "completion", "Print a completion script",
+            [this](session& s) {
+              s.around().out << completion_script(app_, w_.shell);
+              return ending(exit_code::ok);
+            })
+        ->add_option("shell", w_.shell, "bash, zsh or fish")
+        ->required()
+        ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  }
+
+  CLI::App& app_;
+  words& w_;
+  action& chosen_;
+};
+
+} // namespace
+
+exit_code run(std::vector<std::string> arguments, surroundings around) {
+  CLI::App app{"crossdock: ask a node, decide, and check its record", "crossdock"};
+  words w;
+  action chosen;
+  const command_line commands(app, w, chosen);
+  try {
+    std::reverse(arguments.begin(), arguments.end()); // CLI11 takes them from the back
+    app.parse(std::move(arguments));
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e, around.out, around.err) == 0 ? exit_code::ok : exit_code::usage;
+  }
+  session s(around, w.common);
+  try {
+    auto ended = chosen(s);
+    return ended ? *ended : s.tell(ended.error());
+  } catch (const json::exception& e) {
+    return s.tell(
+        error(errc::internal,
+              std::string("the node's answer has another shape than this version of "
+                          "crossdock knows: ") +
+                  e.what()));
+  } catch (const std::exception& e) {
+    return s.tell(error(errc::internal, e.what()));
+  }
+}
+
+} // namespace crossdock::cli

@@ -1,0 +1,78 @@
+/// What `crossdock` can do, one function a command. Each prints for people or, with
+/// --json, for programs; errors come back unprinted.
+#pragma once
+
+#include "crossdock/session.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace crossdock::cli {
+
+// -- node.cpp
+// --------------------------------------------------------------------------------
+ending node_status(session& s);
+struct wait_words {
+  bool up = false;      ///< until the node answers; otherwise until nothing is under way
+  std::int64_t pid = 0; ///< with up: give up when this process is gone; 0: unknown
+  std::int64_t seconds = 60;  ///< at most
+  std::int64_t quiet_for = 2; ///< seconds without anything under way
+};
+/// Errors: timeout, unavailable.
+ending node_wait(session& s, const wait_words& w);
+ending plugin_list(session& s);
+ending whoami(session& s);
+ending dead_letter_list(session& s, std::int64_t limit);
+ending dead_letter_replay(session& s, std::int64_t id);
+
+// -- cases.cpp
+// -------------------------------------------------------------------------------
+struct case_query {
+  std::string state; ///< open, closed or empty: both
+  std::string flow;
+  std::string key;
+  std::string after; ///< a case id: older ones follow
+  std::int64_t limit = 50;
+};
+ending case_list(session& s, const case_query& q);
+ending case_show(session& s, const std::string& id);
+
+// -- approvals.cpp
+// ---------------------------------------------------------------------------
+ending approval_list(session& s, const std::string& state, std::int64_t limit);
+ending approval_show(session& s, const std::string& id);
+struct decision_words {
+  std::string id;
+  std::string reason;
+  std::string digest; ///< of the action that was seen; empty: not checked
+};
+ending approval_decide(session& s, const decision_words& d, bool approve);
+
+// -- ledger.cpp
+// ------------------------------------------------------------------------------
+struct ledger_query {
+  std::uint64_t from = 0; ///< 0: the newest
+  std::uint64_t to = 0;   ///< 0: the end
+  std::int64_t limit = 50;
+  std::string case_id;
+  bool bodies = false;
+};
+ending ledger_show(session& s, const ledger_query& q);
+/// `directory` empty: the one of --config, else the running node's. `key`: a C2SP vkey
+/// line or a file with one; empty: the key beside the ledger.
+ending ledger_verify(session& s, const std::filesystem::path& directory,
+                     const std::string& key);
+
+// -- summary.cpp
+// -----------------------------------------------------------------------------
+ending summary(session& s);
+
+// -- files alone
+// -----------------------------------------------------------------------------
+ending config_check(session& s, const std::filesystem::path& file);
+ending plugin_lock(session& s, const std::vector<std::string>& files,
+                   const std::filesystem::path& output);
+
+} // namespace crossdock::cli

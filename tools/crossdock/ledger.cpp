@@ -1,0 +1,272 @@
+#include "ledger/ledger.hpp"
+
+#include "crossdock/commands.hpp"
+#include "crossdock/facts.hpp"
+#include "node/config.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <fstream>
+
+namespace crossdock::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// One line of what a record says of itself.
+std::string detail_text(const json& header) {
+  const auto* detail = find_pointer(header, "/detail");
+  if (detail == nullptr || !detail->is_object()) {
+    return "";
+  }
+  std::string out;
+  for (const auto& [name, value] : detail->items()) {
+    if (name == "type" || value.is_structured()) {
+      continue;
+    }
+    out += (out.empty() ? "" : ", ") + name + " " + shown(*detail, name.c_str());
+  }
+  return out;
+}
+
+/// Shows how far a verification is, to a person who watches.
+class progress_bar {
+public:
+  explicit progress_bar(surroundings& around) : around_(around) {}
+  ~progress_bar() {
+    if (drawn_) {
+      around_.err << "\r\033[K" << std::flush;
+    }
+  }
+  progress_bar(const progress_bar&) = delete;
+  progress_bar& operator=(const progress_bar&) = delete;
+
+  void operator()(std::uint64_t done, std::uint64_t total) {
+    const auto now = std::chrono::steady_clock::now();
+    if (!around_.progress || total == 0 || now - last_ < std::chrono::milliseconds(100)) {
+      return;
+    }
+    last_ = now;
+    drawn_ = true;
+    constexpr std::uint64_t width = 30;
+    const auto full = static_cast<std::size_t>(std::min(width, done * width / total));
+    around_.err << fmt::format("\r[{}{}] {:>3} % of {} records\033[K",
+                               std::string(full, '#'), std::string(width - full, '.'),
+                               done * 100 / total, total)
+                << std::flush;
+  }
+
+private:
+  surroundings& around_;
+  bool drawn_ = false;
+  std::chrono::steady_clock::time_point last_{};
+};
+
+bool holds_ledger(const fs::path& directory) {
+  std::error_code ignored;
+  return fs::exists(directory / "ledger.db", ignored);
+}
+
+/// The ledger beneath what people name: its folder, or the node's data folder.
+fs::path ledger_in(const fs::path& directory) {
+  return !holds_ledger(directory) && holds_ledger(directory / "ledger")
+             ? directory / "ledger"
+             : directory;
+}
+
+struct place {
+  fs::path directory;
+  std::string note; ///< what the running node was asked, if there is one
+};
+
+/// Everything durable must be covered, so a running node signs first. A node that is down
+/// or refuses is no hindrance: the files stand for themselves.
+std::string checkpoint_by_node(session& s, const fs::path& socket) {
+  auto node = client::connect(socket);
+  if (!node) {
+    return "";
+  }
+  auto signed_now = node->ask("ledger.checkpoint", json::object(), s.options().as);
+  return signed_now ? "the running node signed a checkpoint first"
+                    : "the running node did not sign a checkpoint first: " +
+                          signed_now.error().message();
+}
+
+result<place> find_ledger(session& s, const fs::path& directory) {
+  std::vector<fs::path> sockets;
+  place out;
+  if (!directory.empty()) {
+    out.directory = ledger_in(directory);
+    if (!s.options().socket.empty()) {
+      sockets.emplace_back(s.options().socket);
+    } else {
+      sockets = {out.directory / "crossdock.sock",
+                 fs::absolute(out.directory).parent_path() / "crossdock.sock"};
+    }
+  } else if (!s.options().config.empty()) {
+    auto config = node::read_config(s.options().config);
+    if (!config) {
+      return std::move(config).error();
+    }
+    out.directory = ledger_in(config->data);
+    sockets.push_back(s.options().socket.empty() ? config->socket
+                                                 : fs::path(s.options().socket));
+  } else {
+    auto socket = s.socket();
+    if (!socket) {
+      return error(errc::not_found,
+                   "it is not known which ledger to verify: give its "
+                   "DIRECTORY, the node's --config FILE, or the --socket of a "
+                   "running node");
+    }
+    auto status = s.ask("node.status");
+    if (!status) {
+      return std::move(status).error();
+    }
+    const auto* told = find_pointer(*status, "/ledger/directory");
+    if (told == nullptr || !told->is_string()) {
+      return error(errc::not_found, "the node does not say where its ledger is: give the "
+                                    "DIRECTORY");
+    }
+    out.directory = told->get<std::string>();
+    sockets.push_back(*socket);
+  }
+  if (!holds_ledger(out.directory)) {
+    return error(errc::not_found,
+                 "there is no ledger.db in this folder: give the folder that "
+                 "holds it, or the node's --config FILE")
+        .at("folder", out.directory.string());
+  }
+  for (const auto& socket : sockets) {
+    std::error_code ignored;
+    if (fs::exists(socket, ignored) && out.note.empty()) {
+      out.note = checkpoint_by_node(s, socket);
+    }
+  }
+  return out;
+}
+
+result<std::string> key_line(const std::string& key) {
+  std::error_code ignored;
+  if (key.empty() || !fs::exists(key, ignored)) {
+    return key;
+  }
+  std::ifstream in(key);
+  std::string line;
+  if (!std::getline(in, line) || line.empty()) {
+    return error(errc::io, "the key file cannot be read or is empty").at("file", key);
+  }
+  return line;
+}
+
+} // namespace
+
+ending ledger_show(session& s, const ledger_query& q) {
+  json params{{"limit", q.limit}, {"bodies", q.bodies}};
+  if (q.from > 0) {
+    params["from"] = q.from;
+  }
+  if (q.to > 0) {
+    params["to"] = q.to;
+  }
+  if (!q.case_id.empty()) {
+    params["case"] = q.case_id;
+  }
+  auto answer = s.ask("ledger.show", params);
+  if (!answer) {
+    return std::move(answer).error();
+  }
+  if (s.told_program(*answer)) {
+    return exit_code::ok;
+  }
+  auto& paper = s.paper();
+  const auto records = answer->value("records", json::array());
+  table t({{"seq", true, true},
+           {"time (UTC)"},
+           {"class"},
+           {"kind"},
+           {"from"},
+           {"to"},
+           {"type"},
+           {"detail"}});
+  for (const auto& r : records) {
+    const auto header = r.value("header", json::object());
+    const auto* type = find_pointer(header, "/detail/type");
+    t.row({shown(r, "seq"), instant_text(shown(header, "time")), shown(header, "class"),
+           shown(header, "kind"), shown(header, "src"), shown(header, "dst"),
+           type != nullptr && type->is_string() ? type->get<std::string>() : "",
+           detail_text(header)});
+    if (q.bodies && r.contains("body")) {
+      t.row({"", "", "", "", "", "", "", to_text(r["body"])});
+    }
+  }
+  if (t.empty()) {
+    paper.line("There are no such records.");
+    return exit_code::ok;
+  }
+  t.print(paper);
+  if (static_cast<std::int64_t>(records.size()) == q.limit) {
+    const auto last = records.back().value("seq", std::uint64_t{0});
+    if (last < answer->value("durable_seq", std::uint64_t{0})) {
+      paper.line(fmt::format("More: crossdock ledger show --from {}{}", last + 1,
+                             q.case_id.empty() ? "" : " --case " + q.case_id));
+    }
+  }
+  return exit_code::ok;
+}
+
+ending ledger_verify(session& s, const fs::path& directory, const std::string& key) {
+  auto where = find_ledger(s, directory);
+  if (!where) {
+    return std::move(where).error();
+  }
+  auto vkey = key_line(key);
+  if (!vkey) {
+    return std::move(vkey).error();
+  }
+  result<ledger::verification> done = ledger::verification{};
+  {
+    progress_bar bar(s.around());
+    done = ledger::verify(where->directory, *vkey,
+                          [&](std::uint64_t n, std::uint64_t total) { bar(n, total); });
+  }
+  if (!done) {
+    return std::move(done).error();
+  }
+  const auto& v = *done;
+  const auto code = v.good() ? exit_code::ok : exit_code::unverified;
+  if (s.told_program({{"good", v.good()},
+                      {"directory", where->directory.string()},
+                      {"records", v.records},
+                      {"checkpoints", v.checkpoints},
+                      {"covered", v.covered},
+                      {"root", v.root_hex},
+                      {"findings", v.findings}})) {
+    return code;
+  }
+  auto& paper = s.paper();
+  paper.paragraph(v.good() ? "The ledger verifies." : "The ledger does NOT verify.", 0, 0,
+                  v.good() ? colour::good : colour::bad);
+  paper.field("folder", where->directory.string());
+  paper.field("records", std::to_string(v.records));
+  paper.field("checkpoints", std::to_string(v.checkpoints));
+  paper.field("covered",
+              v.covered == v.records
+                  ? fmt::format("all {}", v.covered)
+                  : fmt::format("{}; the newest {} are under no checkpoint yet",
+                                v.covered, v.records - std::min(v.records, v.covered)));
+  paper.field("root", v.root_hex);
+  paper.field("key", vkey->empty()
+                         ? "the one beside the ledger; compare it with a copy that "
+                           "was kept elsewhere (--key)"
+                         : *vkey);
+  paper.field("node", where->note);
+  for (const auto& finding : v.findings) {
+    paper.paragraph("finding: " + finding, 0, 9, colour::bad);
+  }
+  return code;
+}
+
+} // namespace crossdock::cli

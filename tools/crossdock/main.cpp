@@ -1,0 +1,44 @@
+// crossdock: the command line of a node.
+#include "crossdock/app.hpp"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <iostream>
+
+namespace {
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? std::string() : std::string(value);
+}
+
+std::size_t terminal_width() {
+  winsize size{};
+  return ::isatty(STDOUT_FILENO) == 1 && ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0
+             ? size.ws_col
+             : 0;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_DFL); // `crossdock case list | head` ends quietly
+  const bool tty = ::isatty(STDOUT_FILENO) == 1;
+  crossdock::cli::surroundings around{std::cout,
+                                      std::cerr,
+                                      terminal_width(),
+                                      tty && environment("NO_COLOR").empty() &&
+                                          environment("TERM") != "dumb",
+                                      ::isatty(STDERR_FILENO) == 1,
+                                      environment};
+  const auto code = crossdock::cli::run({argv + 1, argv + argc}, std::move(around));
+  std::cout.flush();
+  if (!std::cout) {
+    std::cerr << "crossdock: standard output cannot be written\n";
+    return static_cast<int>(crossdock::cli::exit_code::internal);
+  }
+  return static_cast<int>(code);
+}
