@@ -37,10 +37,12 @@ bool until(const std::function<bool()>& f) {
   return true;
 }
 
+using plugin_list = std::vector<std::pair<std::string, std::string>>;
+
 /// Shells of test plugins, and a mailbox for what they send as test.done.
 struct fixture {
   std::filesystem::path folder;
-  std::shared_ptr<const clock> time = std::make_shared<system_clock>();
+  std::shared_ptr<const crossdock::clock> time = std::make_shared<crossdock::system_clock>();
   std::shared_ptr<random_source> random = std::make_shared<seeded_random>(3);
   std::shared_ptr<const catalogue> words;
   host::environment env;
@@ -50,7 +52,7 @@ struct fixture {
   std::mutex mutex;
   std::vector<std::string> done;
 
-  explicit fixture(const std::vector<std::pair<std::string, std::string>>& plugins) {
+  explicit fixture(const plugin_list& plugins) {
     std::string name = (std::filesystem::temp_directory_path() / "crossdock-XXXXXX").string();
     REQUIRE(::mkdtemp(name.data()) != nullptr);
     folder = name;
@@ -185,7 +187,7 @@ struct fixture {
 } // namespace
 
 TEST_CASE("an event whose step throws twice is a dead letter and leaves no effect", "[host]") {
-  fixture f({{"thrower", "test.thrower"}});
+  fixture f(plugin_list{{"thrower", "test.thrower"}});
   f.publish("test.event", {{"throw", true}});
   REQUIRE(until([&] { return f.dead().size() == 1; }));
   CHECK(f.dead()[0].receiver == "test.thrower");
@@ -204,7 +206,7 @@ TEST_CASE("an event whose step throws twice is a dead letter and leaves no effec
 }
 
 TEST_CASE("memory and effects of steps that succeed are there, in order, once", "[host]") {
-  fixture f({{"thrower", "test.thrower"}});
+  fixture f(plugin_list{{"thrower", "test.thrower"}});
   for (int i = 0; i < 50; ++i) {
     f.publish("test.event", {{"n", i}});
   }
@@ -216,7 +218,7 @@ TEST_CASE("memory and effects of steps that succeed are there, in order, once", 
 }
 
 TEST_CASE("one agent asks another and continues with its answer", "[host]") {
-  fixture f({{"echo", "test.echo"}, {"echo", "test.asker"}});
+  fixture f(plugin_list{{"echo", "test.echo"}, {"echo", "test.asker"}});
   f.publish("test.ask", {{"hello", "world"}});
   REQUIRE(until([&] { return f.done_count() == 1; }));
   const auto answer = json::parse(f.done[0]);

@@ -211,7 +211,9 @@ TEST_CASE("a full disk stops the ledger, says so once, and loses nothing acknowl
         s->commit(appends({message("late")})).error().code() == errc::unavailable &&
         s->sign_checkpoint().error().code() == errc::unavailable;
     s->close();
-    if (failures != 1 || code != errc::disk_full || !refused) {
+    // A file size limit is EFBIG, which SQLite reports as an I/O error or as a full disk.
+    const bool known = code == errc::disk_full || code == errc::io;
+    if (failures != 1 || !known || !refused) {
       std::fprintf(stderr, "failed() %d times, with %s; refused: %d\n", failures,
                    std::string(to_string(code)).c_str(), refused ? 1 : 0);
       _exit(1);
