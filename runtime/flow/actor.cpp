@@ -126,7 +126,15 @@ private:
     answer a;
     a.step = t->step;
     a.run = t->run;
-    a.status = payload ? d.status : CDK_E_INVALID;
+    // A tool's outcome other than ok, or an answer that is not what the catalogue promises, is
+    // no answer: the flow's own stands in.
+    const bool answered = payload && d.status == CDK_OK;
+    const auto valid = answered ? env_->words->check_answer(d.topic, *payload) : result<void>();
+    a.status = answered && valid ? CDK_OK : d.status < 0 ? d.status : CDK_E_INVALID;
+    if (!valid) {
+      spdlog::warn("{}: {} answered {}: {}", label(), e.source, d.topic,
+                   valid.error().describe());
+    }
     a.payload = payload ? std::move(*payload) : json::object();
     a.source = e.source;
     a.release = env_->release_of(e.source);

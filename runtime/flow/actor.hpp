@@ -2,6 +2,7 @@
 /// back to it when nothing is under way.
 #pragma once
 
+#include "base/catalogue.hpp"
 #include "contracts.hpp"
 #include "dispatch/dispatch.hpp"
 #include "flow/flow.hpp"
@@ -18,6 +19,7 @@ struct environment {
   std::shared_ptr<const clock> time;
   std::shared_ptr<id_source> ids;
   std::shared_ptr<tap> taps;
+  std::shared_ptr<const catalogue> words; ///< what an answer must look like
   std::vector<definition_ptr> definitions; ///< in force for new cases
   std::string tenant;
   std::function<gate_handle()> gate;                  ///< the gate as it is now

@@ -372,21 +372,36 @@ private:
       run(std::move(j));
       return;
     }
+    const auto chosen = choose();
+    if (chosen != queue_.end()) {
+      auto j = std::move(*chosen);
+      queue_.erase(chosen);
+      run(std::move(j));
+    }
+  }
+
+  /// The next delivery. Each key keeps its order; a retry blocks its key alone. Across keys what
+  /// belongs to a case goes first, because somebody waits for it, then the oldest.
+  std::deque<job>::iterator choose() {
+    constexpr std::size_t look_ahead_max = 1024; // bounds the cost of one choice
     const auto now = env_.time->now();
-    std::set<std::string> blocked;
-    for (auto it = queue_.begin(); it != queue_.end(); ++it) {
-      const auto& key = it->row->event->subject;
-      if (it->not_before > now) {
-        blocked.insert(key); // a retry blocks its key, and only its key
+    std::set<std::string_view> earlier;
+    auto oldest = queue_.end();
+    std::size_t seen = 0;
+    for (auto it = queue_.begin(); it != queue_.end() && seen < look_ahead_max; ++it, ++seen) {
+      const std::string_view key = it->row->event->subject;
+      const bool first_of_key = earlier.insert(key).second;
+      if (!first_of_key || it->not_before > now) {
         continue;
       }
-      if (!blocked.contains(key)) {
-        auto j = std::move(*it);
-        queue_.erase(it);
-        run(std::move(j));
-        return;
+      if (!it->row->event->case_id.empty()) {
+        return it;
+      }
+      if (oldest == queue_.end()) {
+        oldest = it;
       }
     }
+    return oldest;
   }
 
   // -- one step ------------------------------------------------------------------------------

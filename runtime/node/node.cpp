@@ -657,6 +657,7 @@ private:
                           time_,
                           ids_,
                           taps_,
+                          parts_.words,
                           parts_.flows,
                           config_.tenant,
                           [all = handles_] { return all->gate.get(); },
