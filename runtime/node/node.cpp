@@ -740,9 +740,9 @@ private:
     json waiting = 0;
     json pending = 0;
     if (auto db = store_->reader()) {
-      // Work that somebody inside or a connector still owes; people's decisions and timers of
-      // the future are not.
-      if (auto rows = (*db)->query("SELECT (SELECT count(*) FROM delivery) + "
+      // Work that somebody inside or a connector still owes; people's decisions and timers (a
+      // connector's next poll) are not.
+      if (auto rows = (*db)->query("SELECT (SELECT count(*) FROM delivery WHERE kind <> 8) + "
                                    "(SELECT count(*) FROM request WHERE kind <> 8), "
                                    "(SELECT count(*) FROM approval WHERE state = 'pending')")) {
         waiting = rows->front().integer(0);
