@@ -300,12 +300,13 @@ supervise::child_spec child(const std::string& name, const std::shared_ptr<count
 }
 
 struct tree {
-  system_config config;
-  caf::actor_system system{config};
   std::shared_ptr<counts> n = std::make_shared<counts>();
   std::mutex mutex;
   std::map<std::string, worker_handle> handles;
   std::vector<supervise::event> events;
+  system_config config;
+  // After what its actors use: it ends first, and waits for them.
+  caf::actor_system system{config};
   supervise::supervisor_handle root;
 
   explicit tree(supervise::strategy how, supervise::restart_policy::limits l = {}) {
