@@ -46,6 +46,7 @@ struct answer {
 /// An approval may be carried out now (allowed by the gate or approved by people).
 struct execute {
   std::string approval_id;
+  std::shared_ptr<const proposal> what; ///< if the sender has it; else it is read
 };
 /// The approval is pending: an escalation actor takes care of it.
 struct await_decision {

@@ -1,5 +1,7 @@
 #include "base/catalogue.hpp"
 
+#include "base/quick_schema.hpp"
+
 #include <valijson/adapters/nlohmann_json_adapter.hpp>
 #include <valijson/schema.hpp>
 #include <valijson/schema_parser.hpp>
@@ -12,10 +14,19 @@
 
 namespace crossdock {
 
+namespace {
+
+struct schema {
+  std::shared_ptr<valijson::Schema> full = std::make_shared<valijson::Schema>();
+  std::optional<quick_schema> quick; ///< says yes for what is plainly fine
+};
+
+} // namespace
+
 struct catalogue::compiled {
   catalogue_entry entry;
-  valijson::Schema payload;
-  std::unique_ptr<valijson::Schema> answer;
+  schema payload;
+  std::optional<schema> answer;
 };
 
 namespace {
@@ -51,15 +62,16 @@ std::string explain(valijson::ValidationResults& findings, std::string& pointer)
   return text;
 }
 
-result<void> run(const valijson::Schema& schema, const json& value, std::string_view name,
-                 const char* what) {
-  valijson::Validator validator;
-  const valijson::adapters::NlohmannJsonAdapter target(value);
-  if (validator.validate(schema, target, nullptr)) {
+result<void> run(const schema& s, const json& value, std::string_view name, const char* what) {
+  if (s.quick && s.quick->accepts(value)) {
     return {};
   }
+  valijson::Validator validator;
+  const valijson::adapters::NlohmannJsonAdapter target(value);
   valijson::ValidationResults findings;
-  validator.validate(schema, target, &findings);
+  if (validator.validate(*s.full, target, &findings)) {
+    return {};
+  }
   std::string pointer;
   const std::string text = explain(findings, pointer);
   return error(errc::schema, std::string(what) + " of " + std::string(name) +
@@ -140,7 +152,7 @@ catalogue::load(const std::filesystem::path& folder) {
         entry.untrusted.push_back(pointer.get<std::string>());
       }
     }
-    const auto compile = [&](const char* name, valijson::Schema& schema) -> result<void> {
+    const auto compile = [&](const char* name, schema& into) -> result<void> {
       const auto it = document->find(name);
       if (it == document->end() || !it->is_object()) {
         return fail(name, "a JSON Schema is missing");
@@ -149,7 +161,8 @@ catalogue::load(const std::filesystem::path& folder) {
       source["definitions"] = definitions;
       try {
         valijson::SchemaParser parser;
-        parser.populateSchema(valijson::adapters::NlohmannJsonAdapter(source), schema);
+        parser.populateSchema(valijson::adapters::NlohmannJsonAdapter(source), *into.full);
+        into.quick = quick_schema::compile(*it, definitions);
       } catch (const std::exception& e) {
         return fail(name, e.what());
       }
@@ -159,7 +172,7 @@ catalogue::load(const std::filesystem::path& folder) {
       return std::move(r).error();
     }
     if (entry.kind != entry_kind::topic) {
-      item->answer = std::make_unique<valijson::Schema>();
+      item->answer.emplace();
       if (auto r = compile("answer", *item->answer); !r) {
         return std::move(r).error();
       }

@@ -31,6 +31,78 @@ json to_json(const envelope& e) {
   return out;
 }
 
+result<std::shared_ptr<const json>> document_of(const envelope& e, const json_limits& limits) {
+  if (e.document) {
+    return e.document;
+  }
+  auto parsed = parse_json(e.data, limits);
+  if (!parsed) {
+    return std::move(parsed).error();
+  }
+  return std::make_shared<const json>(std::move(*parsed));
+}
+
+std::string to_text(const envelope& e) {
+  std::string out;
+  out.reserve(512 + e.data.size());
+  char before = '{';
+  const auto key = [&](std::string_view name) {
+    (out += before) += '"';
+    before = ',';
+    out.append(name).append("\":");
+  };
+  const auto text = [&](std::string_view value) {
+    const auto size = out.size();
+    if (!append_canonical_text(value, out)) {
+      out.resize(size);
+      out += to_text(json(value)); // not UTF-8: replaced rather than refused
+    }
+  };
+  const auto put = [&](std::string_view name, const std::string& value) {
+    if (!value.empty()) {
+      key(name);
+      text(value);
+    }
+  };
+  put("caseid", e.case_id);
+  if (!e.causes.empty()) {
+    key("causes");
+    char separator = '[';
+    for (const auto cause : e.causes) {
+      (out += separator) += std::to_string(cause);
+      separator = ',';
+    }
+    out += ']';
+  }
+  key("data");
+  out += e.data.empty() ? "null" : e.data;
+  key("datacontenttype");
+  out += "\"application/json\"";
+  put("dataschema", e.dataschema);
+  put("id", e.id);
+  if (!e.labels.empty()) {
+    key("labels");
+    char separator = '[';
+    for (const auto& label : e.labels) {
+      out += separator;
+      text(label);
+      separator = ',';
+    }
+    out += ']';
+  }
+  put("site", e.site);
+  put("source", e.source);
+  key("specversion");
+  out += "\"1.0\"";
+  put("subject", e.subject);
+  put("tenant", e.tenant);
+  put("time", to_rfc3339(e.time));
+  put("traceparent", e.traceparent);
+  put("type", e.type);
+  out += '}';
+  return out;
+}
+
 result<envelope> envelope_from_json(const json& value) {
   envelope e;
   for (const auto& [name, target] :

@@ -21,6 +21,8 @@ struct envelope {
   timestamp time;          ///< when it was made
   std::string dataschema;  ///< "order.line/1"
   std::string data;        ///< UTF-8 JSON, always application/json
+  /// `data` as it was parsed when it was checked, if whoever made the envelope had it at hand.
+  std::shared_ptr<const json> document;
   std::string tenant;
   std::string site;
   std::string case_id;     ///< correlation; empty outside a case
@@ -31,8 +33,14 @@ struct envelope {
 
 using envelope_ptr = std::shared_ptr<const envelope>;
 
+/// The document of an envelope; parsed from `data` if it is not there. Errors: as parse_json.
+result<std::shared_ptr<const json>> document_of(const envelope& e,
+                                                const json_limits& limits = {});
+
 /// Structured-mode CloudEvents JSON; data is embedded as JSON.
 json to_json(const envelope& e);
+/// The text of it. `data` is embedded as it stands: the caller knows that it is JSON.
+std::string to_text(const envelope& e);
 /// Errors: schema (a required attribute is missing or of the wrong type).
 result<envelope> envelope_from_json(const json& value);
 

@@ -1,6 +1,8 @@
 #include "base/json.hpp"
 
-#include <set>
+#include <algorithm>
+#include <charconv>
+#include <cstring>
 #include <vector>
 
 namespace crossdock {
@@ -16,18 +18,22 @@ public:
       : dom(target, false), depth_max_(depth_max) {}
 
   bool start_object(std::size_t n) {
-    keys_.emplace_back();
+    begins_.push_back(keys_.size());
     return descend() && dom::start_object(n);
   }
   bool key(std::string& k) {
-    if (!keys_.back().insert(k).second) {
-      reason_ = "the key \"" + k + "\" occurs twice";
-      return false;
-    }
+    keys_.push_back(k);
     return dom::key(k);
   }
   bool end_object() {
-    keys_.pop_back();
+    const auto begin = keys_.begin() + static_cast<std::ptrdiff_t>(begins_.back());
+    std::sort(begin, keys_.end());
+    if (const auto twice = std::adjacent_find(begin, keys_.end()); twice != keys_.end()) {
+      reason_ = "the key \"" + *twice + "\" occurs twice";
+      return false;
+    }
+    keys_.erase(begin, keys_.end());
+    begins_.pop_back();
     --depth_;
     return dom::end_object();
   }
@@ -64,7 +70,8 @@ private:
   std::size_t position_ = 0;
   bool too_deep_ = false;
   std::string reason_;
-  std::vector<std::set<std::string>> keys_;
+  std::vector<std::string> keys_;    ///< of the open objects, the innermost last
+  std::vector<std::size_t> begins_; ///< where each open object's keys begin
 };
 
 constexpr std::int64_t integer_max = std::int64_t{1} << 53;
@@ -72,6 +79,16 @@ constexpr std::int64_t integer_max = std::int64_t{1} << 53;
 /// Well-formed UTF-8 (Unicode table 3-7): no overlong forms, surrogates or stray bytes.
 bool utf8(std::string_view s) {
   for (std::size_t i = 0; i < s.size();) {
+    // Eight ASCII bytes at a time.
+    std::uint64_t eight = 0;
+    while (i + sizeof eight <= s.size() &&
+           (std::memcpy(&eight, s.data() + i, sizeof eight),
+            (eight & 0x8080808080808080ull) == 0)) {
+      i += sizeof eight;
+    }
+    if (i == s.size()) {
+      break;
+    }
     const auto lead = static_cast<unsigned char>(s[i++]);
     if (lead < 0x80) {
       continue;
@@ -96,43 +113,46 @@ bool utf8(std::string_view s) {
   return true;
 }
 
-void write_string(const std::string& s, std::string& out) {
+/// Whole stretches without anything to escape are copied at once: that is nearly all text.
+void write_string(std::string_view s, std::string& out) {
   static constexpr char hex[] = "0123456789abcdef";
   out += '"';
-  for (const char c : s) {
-    const auto u = static_cast<unsigned char>(c);
-    switch (c) {
+  std::size_t copied = 0;
+  for (std::size_t i = 0; i < s.size(); ++i) {
+    const auto u = static_cast<unsigned char>(s[i]);
+    if (u >= 0x20 && u != '"' && u != '\\') {
+      continue;
+    }
+    out.append(s, copied, i - copied);
+    copied = i + 1;
+    out += '\\';
+    switch (s[i]) {
     case '"':
-      out += "\\\"";
-      break;
     case '\\':
-      out += "\\\\";
+      out += s[i];
       break;
     case '\b':
-      out += "\\b";
+      out += 'b';
       break;
     case '\f':
-      out += "\\f";
+      out += 'f';
       break;
     case '\n':
-      out += "\\n";
+      out += 'n';
       break;
     case '\r':
-      out += "\\r";
+      out += 'r';
       break;
     case '\t':
-      out += "\\t";
+      out += 't';
       break;
     default:
-      if (u < 0x20) {
-        out += "\\u00";
-        out += hex[u >> 4];
-        out += hex[u & 15];
-      } else {
-        out += c;
-      }
+      out += "u00";
+      out += hex[u >> 4];
+      out += hex[u & 15];
     }
   }
+  out.append(s, copied);
   out += '"';
 }
 
@@ -148,7 +168,69 @@ bool ascii(const std::string& key) {
   return true;
 }
 
-result<void> write(const json& v, std::string& out, const std::string& where) {
+/// Why `v` has no canonical form and where, if so. The path is made only when it is needed.
+struct refusal {
+  const char* why = nullptr;
+  std::string where;
+
+  explicit operator bool() const { return why != nullptr; }
+  refusal below(std::string_view key) && {
+    where = "/" + std::string(key) + where;
+    return std::move(*this);
+  }
+};
+
+refusal write(const json& v, std::string& out);
+
+refusal write_integer(std::uint64_t magnitude, bool negative, std::string& out) {
+  if (magnitude > static_cast<std::uint64_t>(integer_max)) {
+    return {"an integer beyond 2^53 has no canonical form", ""};
+  }
+  char digits[20];
+  const auto end = std::to_chars(digits, digits + sizeof digits, magnitude).ptr;
+  if (negative) {
+    out += '-';
+  }
+  out.append(digits, end);
+  return {};
+}
+
+refusal write_array(const json& v, std::string& out) {
+  out += '[';
+  for (std::size_t i = 0; i < v.size(); ++i) {
+    if (i > 0) {
+      out += ',';
+    }
+    if (auto r = write(v[i], out)) {
+      return std::move(r).below(std::to_string(i));
+    }
+  }
+  out += ']';
+  return {};
+}
+
+refusal write_object(const json& v, std::string& out) {
+  out += '{';
+  bool first = true;
+  for (auto it = v.begin(); it != v.end(); ++it) {
+    if (!ascii(it.key())) {
+      return {"keys of canonical JSON are ASCII here", ""};
+    }
+    if (!first) {
+      out += ',';
+    }
+    first = false;
+    write_string(it.key(), out);
+    out += ':';
+    if (auto r = write(*it, out)) {
+      return std::move(r).below(it.key());
+    }
+  }
+  out += '}';
+  return {};
+}
+
+refusal write(const json& v, std::string& out) {
   switch (v.type()) {
   case json::value_t::null:
     out += "null";
@@ -157,67 +239,24 @@ result<void> write(const json& v, std::string& out, const std::string& where) {
     out += v.get<bool>() ? "true" : "false";
     return {};
   case json::value_t::number_unsigned:
-    if (v.get<std::uint64_t>() > static_cast<std::uint64_t>(integer_max)) {
-      return error(errc::invalid, "an integer beyond 2^53 has no canonical form")
-          .at("pointer", where);
-    }
-    out += std::to_string(v.get<std::uint64_t>());
-    return {};
+    return write_integer(v.get<std::uint64_t>(), false, out);
   case json::value_t::number_integer: {
     const auto i = v.get<std::int64_t>();
-    if (i > integer_max || i < -integer_max) {
-      return error(errc::invalid, "an integer beyond 2^53 has no canonical form")
-          .at("pointer", where);
-    }
-    out += std::to_string(i);
-    return {};
+    return write_integer(i < 0 ? 0 - static_cast<std::uint64_t>(i)
+                               : static_cast<std::uint64_t>(i),
+                         i < 0, out);
   }
   case json::value_t::string:
-    if (!utf8(v.get_ref<const std::string&>())) {
-      return error(errc::invalid, "a text that is not UTF-8 has no canonical form")
-          .at("pointer", where);
+    if (!append_canonical_text(v.get_ref<const std::string&>(), out)) {
+      return {"a text that is not UTF-8 has no canonical form", ""};
     }
-    write_string(v.get_ref<const std::string&>(), out);
     return {};
-  case json::value_t::array: {
-    out += '[';
-    std::size_t i = 0;
-    for (const auto& item : v) {
-      if (i > 0) {
-        out += ',';
-      }
-      if (auto r = write(item, out, where + "/" + std::to_string(i)); !r) {
-        return r;
-      }
-      ++i;
-    }
-    out += ']';
-    return {};
-  }
-  case json::value_t::object: {
-    out += '{';
-    bool first = true;
-    for (const auto& [key, item] : v.items()) {
-      if (!ascii(key)) {
-        return error(errc::invalid, "keys of canonical JSON are ASCII here")
-            .at("pointer", where);
-      }
-      if (!first) {
-        out += ',';
-      }
-      first = false;
-      write_string(key, out);
-      out += ':';
-      if (auto r = write(item, out, where + "/" + key); !r) {
-        return r;
-      }
-    }
-    out += '}';
-    return {};
-  }
+  case json::value_t::array:
+    return write_array(v, out);
+  case json::value_t::object:
+    return write_object(v, out);
   default:
-    return error(errc::invalid, "a float has no canonical form: use a decimal string")
-        .at("pointer", where.empty() ? "/" : where);
+    return {"a float has no canonical form: use a decimal string", ""};
   }
 }
 
@@ -242,9 +281,24 @@ result<json> parse_json(std::string_view text, const json_limits& limits) {
       .at("byte", std::to_string(sax.position()));
 }
 
+bool append_canonical_text(std::string_view text, std::string& out) {
+  if (!utf8(text)) {
+    return false;
+  }
+  write_string(text, out);
+  return true;
+}
+
+result<void> append_canonical(const json& value, std::string& out) {
+  if (auto r = write(value, out)) {
+    return error(errc::invalid, r.why).at("pointer", r.where.empty() ? "/" : r.where);
+  }
+  return {};
+}
+
 result<std::string> canonical_json(const json& value) {
   std::string out;
-  if (auto r = write(value, out, ""); !r) {
+  if (auto r = append_canonical(value, out); !r) {
     return std::move(r).error();
   }
   return out;

@@ -26,6 +26,11 @@ result<json> parse_json(std::string_view text, const json_limits& limits = {});
 /// within +-2^53, no floats (decimals are strings). Errors: invalid, naming the JSON Pointer.
 result<std::string> canonical_json(const json& value);
 
+/// Appends the canonical form of a value, or of a text as JSON string; the text's is refused
+/// (false) if it is not UTF-8. What was appended before an error is undefined.
+result<void> append_canonical(const json& value, std::string& out);
+bool append_canonical_text(std::string_view text, std::string& out);
+
 /// Compact text; invalid UTF-8 is replaced rather than thrown about.
 std::string to_text(const json& value);
 

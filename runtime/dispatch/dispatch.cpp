@@ -104,6 +104,20 @@ result<delivery> read_delivery(connection& db, const ledger::row& r) {
   return d;
 }
 
+std::string row_key(std::int64_t delivery) { return "delivery/" + std::to_string(delivery); }
+std::string request_key(std::uint64_t id) { return "request/" + std::to_string(id); }
+
+result<void> write_row(connection& db, const delivery& d, std::uint32_t failed_attempts) {
+  auto r = db.exec(
+    "INSERT INTO delivery(id, seq, receiver, kind, topic, key, token, status, tag, "
+    "idempotency_key, failed_attempts) VALUES(?,?,?,?,?,?,?,?,?,?,?)",
+    {d.id, static_cast<std::int64_t>(d.seq), d.receiver, static_cast<std::int64_t>(d.kind),
+     d.topic, d.event->subject, static_cast<std::int64_t>(d.token),
+     static_cast<std::int64_t>(d.status), ledger::blob{d.tag}, d.idempotency_key,
+     static_cast<std::int64_t>(failed_attempts)});
+  return r ? result<void>() : std::move(r).error();
+}
+
 } // namespace
 
 std::string apply_key(const std::string& key_template, const json& payload) {
@@ -144,6 +158,9 @@ std::shared_ptr<const routes> exchange::current_routes() const {
 
 result<std::vector<delivery>> exchange::attach(transaction& tx, const std::string& receiver,
                                                sink s) {
+  if (auto r = tx.settle(); !r) {
+    return std::move(r).error();
+  }
   auto waiting = unfinished(tx.db(), receiver, 0, 1'000'000);
   if (!waiting) {
     return waiting;
@@ -216,24 +233,24 @@ result<std::uint64_t> exchange::record_envelope(transaction& tx, envelope& e,
   if (!e.subject.empty()) {
     r.detail["subject"] = e.subject;
   }
-  r.body = to_text(to_json(e));
+  r.body = to_text(e);
   return tx.append(r);
 }
 
-void exchange::hand_out(transaction& tx, delivery d) {
+void exchange::hand_out(transaction& tx, std::shared_ptr<const delivery> d) {
   // A write leaves the node: it waits until its record is durable (output commit). The rest
   // stays inside and goes as soon as it has its place in the order.
-  const bool leaves = d.kind == delivery_kind::call && !d.idempotency_key.empty();
-  auto go = [this, d = std::move(d)]() mutable {
+  const bool leaves = d->kind == delivery_kind::call && !d->idempotency_key.empty();
+  auto go = [this, d = std::move(d)] {
     sink s;
     {
       const std::lock_guard lock(mutex_);
-      if (const auto it = sinks_.find(d.receiver); it != sinks_.end()) {
+      if (const auto it = sinks_.find(d->receiver); it != sinks_.end()) {
         s = it->second;
       }
     }
     if (s) {
-      s(std::move(d));
+      s(*d);
     }
   };
   if (leaves) {
@@ -245,20 +262,34 @@ void exchange::hand_out(transaction& tx, delivery d) {
 
 result<void> exchange::queue(transaction& tx, delivery d) {
   d.id = next_delivery_++;
-  auto r = tx.db().exec(
-    "INSERT INTO delivery(id, seq, receiver, kind, topic, key, token, status, tag, "
-    "idempotency_key) VALUES(?,?,?,?,?,?,?,?,?,?)",
-    {d.id, static_cast<std::int64_t>(d.seq), d.receiver, static_cast<std::int64_t>(d.kind),
-     d.topic, d.event->subject, static_cast<std::int64_t>(d.token),
-     static_cast<std::int64_t>(d.status), ledger::blob{d.tag}, d.idempotency_key});
-  if (!r) {
-    return std::move(r).error();
-  }
+  live_.emplace(d.id, std::pair(d.receiver, d.token));
+  tx.on_undone([this, id = d.id] { live_.erase(id); });
+  // Most deliveries are finished before their group commits and never become a row.
+  const auto shared = std::make_shared<const delivery>(std::move(d));
+  tx.defer(row_key(shared->id),
+           [shared](connection& db) { return write_row(db, *shared, 0); });
   tx.on_applied([this] {
     const std::lock_guard lock(mutex_);
     ++counters_.accepted;
   });
-  hand_out(tx, std::move(d));
+  hand_out(tx, shared);
+  return {};
+}
+
+result<void> exchange::remove(transaction& tx, std::int64_t delivery_id) {
+  const auto it = live_.find(delivery_id);
+  if (it == live_.end()) {
+    return error(errc::conflict, "this delivery was finished before")
+      .at("delivery", std::to_string(delivery_id));
+  }
+  tx.on_undone([this, delivery_id, was = it->second] { live_.emplace(delivery_id, was); });
+  live_.erase(it);
+  if (!tx.drop(row_key(delivery_id))) {
+    tx.defer(row_key(delivery_id), [delivery_id](connection& db) {
+      auto r = db.exec("DELETE FROM delivery WHERE id = ?", {delivery_id});
+      return r ? result<void>() : result<void>(r.error());
+    });
+  }
   return {};
 }
 
@@ -291,23 +322,46 @@ result<std::uint64_t> exchange::publish(transaction& tx, envelope e, ledger::rec
   return seq;
 }
 
-result<void> exchange::request(transaction& tx, std::uint64_t id, delivery_kind kind,
-                               const std::string& asker, const std::string& replier,
-                               const envelope& e, std::uint64_t seq,
-                               std::chrono::milliseconds timeout, const std::string& tag,
-                               bool write) {
-  const auto due = tx.now() + timeout;
-  auto r = tx.db().exec(
-    "INSERT INTO request(id, kind, asker, replier, topic, key, case_id, seq, due, tag, write) "
-    "VALUES(?,?,?,?,?,?,?,?,?,?,?)",
-    {static_cast<std::int64_t>(id), static_cast<std::int64_t>(kind), asker, replier, e.type,
-     e.subject, e.case_id, static_cast<std::int64_t>(seq), micros(due), ledger::blob{tag},
-     std::int64_t{write ? 1 : 0}});
-  if (!r) {
-    return std::move(r).error();
+void exchange::open_request(transaction& tx, std::uint64_t id, request r) {
+  const auto shared = std::make_shared<const request>(std::move(r));
+  requests_.emplace(id, shared);
+  tx.on_undone([this, id] { requests_.erase(id); });
+  tx.defer(request_key(id), [id, shared](connection& db) -> result<void> {
+    auto written = db.exec(
+      "INSERT INTO request(id, kind, asker, replier, topic, key, case_id, seq, due, tag, write) "
+      "VALUES(?,?,?,?,?,?,?,?,?,?,?)",
+      {static_cast<std::int64_t>(id), static_cast<std::int64_t>(shared->kind), shared->asker,
+       shared->replier, shared->topic, shared->key, shared->case_id,
+       static_cast<std::int64_t>(shared->seq), micros(shared->due), ledger::blob{shared->tag},
+       std::int64_t{shared->write ? 1 : 0}});
+    return written ? result<void>() : result<void>(written.error());
+  });
+  tx.on_applied([this, id, due = shared->due] {
+    const std::lock_guard lock(mutex_);
+    due_.emplace(due, id);
+  });
+}
+
+std::shared_ptr<const exchange::request> exchange::close_request(transaction& tx,
+                                                                 std::uint64_t id) {
+  const auto it = requests_.find(id);
+  if (it == requests_.end()) {
+    return nullptr;
   }
-  arm(tx, id, due);
-  return {};
+  auto was = it->second;
+  requests_.erase(it);
+  tx.on_undone([this, id, was] { requests_.emplace(id, was); });
+  if (!tx.drop(request_key(id))) {
+    tx.defer(request_key(id), [id](connection& db) -> result<void> {
+      auto r = db.exec("DELETE FROM request WHERE id = ?", {static_cast<std::int64_t>(id)});
+      return r ? result<void>() : result<void>(r.error());
+    });
+  }
+  tx.on_applied([this, id, due = was->due] {
+    const std::lock_guard lock(mutex_);
+    due_.erase({due, id});
+  });
+  return was;
 }
 
 result<std::uint64_t> exchange::ask(transaction& tx, const std::string& asker,
@@ -322,11 +376,9 @@ result<std::uint64_t> exchange::ask(transaction& tx, const std::string& asker,
   if (!seq) {
     return seq;
   }
-  if (auto r = request(tx, request_id, delivery_kind::ask, asker, replier, e, *seq, timeout,
-                       tag, false);
-      !r) {
-    return std::move(r).error();
-  }
+  open_request(tx, request_id,
+               {delivery_kind::ask, asker, replier, e.type, e.subject, e.case_id, *seq,
+                tx.now() + timeout, std::move(tag), false});
   if (replier.empty()) {
     auto answered = reply(tx, "", request_id, CDK_E_ABSENT,
                           "{\"error\":\"nobody answers this question\"}", {*seq});
@@ -361,10 +413,9 @@ result<std::uint64_t> exchange::call(transaction& tx, const std::string& asker,
   if (!seq) {
     return seq;
   }
-  if (auto r = request(tx, request_id, kind, asker, connector, e, *seq, timeout, tag, write);
-      !r) {
-    return std::move(r).error();
-  }
+  open_request(tx, request_id,
+               {kind, asker, connector, e.type, e.subject, e.case_id, *seq, tx.now() + timeout,
+                std::move(tag), write});
   if (connector.empty()) {
     auto answered = reply(tx, "", request_id, CDK_E_ABSENT,
                           "{\"error\":\"no connector offers this tool\"}", {*seq});
@@ -386,39 +437,24 @@ result<std::uint64_t> exchange::call(transaction& tx, const std::string& asker,
 
 result<std::uint64_t> exchange::reply(transaction& tx, const std::string& replier,
                                       std::uint64_t token, std::int32_t status,
-                                      std::string data, std::vector<std::uint64_t> causes) {
-  auto rows = tx.db().query(
-    "SELECT kind, asker, topic, key, case_id, due, tag FROM request "
-    "WHERE id = ? AND replier = ?",
-    {static_cast<std::int64_t>(token), replier});
-  if (!rows) {
-    return std::move(rows).error();
-  }
-  if (rows->empty()) {
+                                      std::string data, std::vector<std::uint64_t> causes,
+                                      std::shared_ptr<const json> document) {
+  const auto open = requests_.find(token);
+  if (open == requests_.end() || open->second->replier != replier) {
     return error(errc::not_found, "nobody waits for this answer any more")
       .at("request", std::to_string(token));
   }
-  const auto& row = rows->front();
-  if (auto r = tx.db().exec("DELETE FROM request WHERE id = ?",
-                            {static_cast<std::int64_t>(token)});
-      !r) {
-    return std::move(r).error();
-  }
-  const timestamp due{std::chrono::microseconds(row.integer(5))};
-  tx.on_applied([this, token, due] {
-    const std::lock_guard lock(mutex_);
-    due_.erase({due, token});
-  });
-  const auto kind = static_cast<delivery_kind>(row.integer(0));
+  const auto asked = close_request(tx, token);
   envelope e;
   e.source = replier.empty() ? "dispatch" : replier;
-  e.type = row.text(2) + ".answer";
-  e.dataschema = row.text(2) + "/1#answer";
-  e.subject = row.text(3);
-  e.case_id = row.text(4);
+  e.type = asked->topic + ".answer";
+  e.dataschema = asked->topic + "/1#answer";
+  e.subject = asked->key;
+  e.case_id = asked->case_id;
   e.data = std::move(data);
+  e.document = std::move(document);
   e.causes = std::move(causes);
-  auto seq = record_envelope(tx, e, row.text(1), ledger::record_class::b, "answer",
+  auto seq = record_envelope(tx, e, asked->asker, ledger::record_class::b, "answer",
                              {{"request", token}, {"status", status}});
   if (!seq) {
     return seq;
@@ -426,12 +462,13 @@ result<std::uint64_t> exchange::reply(transaction& tx, const std::string& replie
   delivery d;
   d.seq = *seq;
   d.event = std::make_shared<const envelope>(std::move(e));
-  d.receiver = row.text(1);
-  d.kind = kind == delivery_kind::timer ? delivery_kind::timer : delivery_kind::result;
-  d.topic = row.text(2);
+  d.receiver = asked->asker;
+  d.kind =
+    asked->kind == delivery_kind::timer ? delivery_kind::timer : delivery_kind::result;
+  d.topic = asked->topic;
   d.token = token;
   d.status = status;
-  d.tag = row.text(6);
+  d.tag = asked->tag;
   if (auto q = queue(tx, std::move(d)); !q) {
     return std::move(q).error();
   }
@@ -491,37 +528,22 @@ result<void> exchange::timer(transaction& tx, const std::string& owner,
                              std::uint64_t request_id, std::chrono::milliseconds delay,
                              std::string tag, const std::string& key,
                              const std::string& case_id) {
-  envelope e;
-  e.type = "timer";
-  e.subject = key;
-  e.case_id = case_id;
-  return request(tx, request_id, delivery_kind::timer, owner, "", e, 0, delay, tag, false);
+  open_request(tx, request_id,
+               {delivery_kind::timer, owner, "", "timer", key, case_id, 0, tx.now() + delay,
+                std::move(tag), false});
+  return {};
 }
 
 result<void> exchange::cancel(transaction& tx, const std::string& owner, std::uint64_t id) {
-  auto rows = tx.db().query("DELETE FROM request WHERE id = ? AND asker = ? RETURNING due",
-                            {static_cast<std::int64_t>(id), owner});
-  if (!rows) {
-    return std::move(rows).error();
-  }
-  if (!rows->empty()) {
-    const timestamp due{std::chrono::microseconds(rows->front().integer(0))};
-    tx.on_applied([this, id, due] {
-      const std::lock_guard lock(mutex_);
-      due_.erase({due, id});
-    });
+  if (const auto it = requests_.find(id); it != requests_.end() && it->second->asker == owner) {
+    close_request(tx, id);
   }
   return {};
 }
 
 result<void> exchange::finish(transaction& tx, std::int64_t delivery_id) {
-  auto changed = tx.db().exec("DELETE FROM delivery WHERE id = ?", {delivery_id});
-  if (!changed) {
-    return std::move(changed).error();
-  }
-  if (*changed != 1) {
-    return error(errc::conflict, "this delivery was finished before")
-      .at("delivery", std::to_string(delivery_id));
+  if (auto r = remove(tx, delivery_id); !r) {
+    return r;
   }
   tx.on_applied([this] {
     const std::lock_guard lock(mutex_);
@@ -532,6 +554,9 @@ result<void> exchange::finish(transaction& tx, std::int64_t delivery_id) {
 
 result<void> exchange::attempt(transaction& tx, std::int64_t delivery_id,
                                std::uint32_t failed_attempts) {
+  if (auto r = tx.settle(); !r) {
+    return r;
+  }
   auto r = tx.db().exec("UPDATE delivery SET failed_attempts = ? WHERE id = ?",
                         {static_cast<std::int64_t>(failed_attempts), delivery_id});
   return r ? result<void>() : std::move(r).error();
@@ -539,13 +564,8 @@ result<void> exchange::attempt(transaction& tx, std::int64_t delivery_id,
 
 result<void> exchange::bury(transaction& tx, const delivery& d, errc code,
                             const std::string& reason) {
-  auto changed = tx.db().exec("DELETE FROM delivery WHERE id = ?", {d.id});
-  if (!changed) {
-    return std::move(changed).error();
-  }
-  if (*changed != 1) {
-    return error(errc::conflict, "this delivery was finished before")
-      .at("delivery", std::to_string(d.id));
+  if (auto removed = remove(tx, d.id); !removed) {
+    return removed;
   }
   auto r = tx.db().exec(
     "INSERT INTO dead_letter(seq, receiver, kind, topic, key, token, status, tag, "
@@ -594,6 +614,9 @@ result<void> exchange::bury(transaction& tx, const delivery& d, errc code,
 
 result<std::uint64_t> exchange::refuse(transaction& tx, const std::string& by, envelope e,
                                        errc code, const std::string& reason) {
+  if (!json::accept(e.data)) {
+    e.data = to_text(json(e.data)); // kept as the text that it is
+  }
   auto seq = record_envelope(tx, e, by, ledger::record_class::a, "refused");
   if (!seq) {
     return seq;
@@ -693,86 +716,93 @@ result<void> exchange::replay(transaction& tx, std::int64_t dead_letter_id,
 
 // -- time -------------------------------------------------------------------------------------
 
-void exchange::arm(transaction& tx, std::uint64_t id, timestamp due) {
-  tx.on_applied([this, id, due] {
-    const std::lock_guard lock(mutex_);
-    due_.emplace(due, id);
-  });
-}
-
 std::optional<timestamp> exchange::next_due() const {
   const std::lock_guard lock(mutex_);
   return due_.empty() ? std::nullopt : std::optional(due_.begin()->first);
 }
 
 result<std::size_t> exchange::fire_due(transaction& tx, std::size_t limit) {
-  auto rows = tx.db().query(
-    "SELECT id, kind, asker, replier, topic, key, case_id, seq, due, tag, write FROM request "
-    "WHERE due <= ? ORDER BY due, id LIMIT ?",
-    {micros(tx.now()), static_cast<std::int64_t>(limit)});
-  if (!rows) {
-    return std::move(rows).error();
+  // The queue changes only on this thread, after units; what is due now stays due in this one.
+  std::vector<std::uint64_t> due;
+  {
+    const std::lock_guard lock(mutex_);
+    for (auto it = due_.begin();
+         it != due_.end() && it->first <= tx.now() && due.size() < limit; ++it) {
+      due.push_back(it->second);
+    }
   }
-  for (const auto& row : *rows) {
-    const auto id = row.number(0);
-    if (static_cast<delivery_kind>(row.integer(1)) != delivery_kind::timer) {
-      const auto status = row.integer(10) != 0 ? CDK_TOOL_UNKNOWN : CDK_E_DEADLINE;
-      auto answered = reply(tx, row.text(3), id, status,
-                            "{\"error\":\"no answer before the deadline\"}", {row.number(7)});
-      if (!answered) {
-        return std::move(answered).error();
-      }
-      // The question itself need not be answered any more.
-      auto gone = tx.db().exec(
-        "DELETE FROM delivery WHERE token = ? AND receiver = ? AND kind = ?",
-        {static_cast<std::int64_t>(id), row.text(3), row.integer(1)});
-      if (!gone) {
-        return std::move(gone).error();
-      }
-      tx.on_applied([this, n = static_cast<std::uint64_t>(*gone)] {
-        const std::lock_guard lock(mutex_);
-        counters_.denied += n;
-      });
+  for (const auto id : due) {
+    const auto it = requests_.find(id);
+    if (it == requests_.end()) {
       continue;
     }
-    auto r = tx.db().exec("DELETE FROM request WHERE id = ?", {static_cast<std::int64_t>(id)});
+    const auto what = it->second;
+    auto r = what->kind == delivery_kind::timer ? fire_timer(tx, id, *what)
+                                                : time_out(tx, id, *what);
     if (!r) {
       return std::move(r).error();
     }
-    const timestamp due{std::chrono::microseconds(row.integer(8))};
-    tx.on_applied([this, id, due] {
-      const std::lock_guard lock(mutex_);
-      due_.erase({due, id});
-    });
-    envelope e;
-    e.source = "clock";
-    e.type = "timer";
-    e.subject = row.text(5);
-    e.case_id = row.text(6);
-    e.data = "{}";
-    auto seq = record_envelope(tx, e, row.text(2), ledger::record_class::b, "timer");
-    if (!seq) {
-      return std::move(seq).error();
-    }
-    delivery d;
-    d.seq = *seq;
-    d.event = std::make_shared<const envelope>(std::move(e));
-    d.receiver = row.text(2);
-    d.kind = delivery_kind::timer;
-    d.topic = "timer";
-    d.token = id;
-    d.tag = row.text(9);
-    if (auto q = queue(tx, std::move(d)); !q) {
-      return std::move(q).error();
+  }
+  return due.size();
+}
+
+/// Nobody answered: the asker hears of it, and the question need not be answered any more.
+result<void> exchange::time_out(transaction& tx, std::uint64_t id, const request& r) {
+  auto answered = reply(tx, r.replier, id, r.write ? CDK_TOOL_UNKNOWN : CDK_E_DEADLINE,
+                        "{\"error\":\"no answer before the deadline\"}", {r.seq});
+  if (!answered) {
+    return std::move(answered).error();
+  }
+  std::vector<std::int64_t> void_now;
+  for (const auto& [delivery, to] : live_) {
+    if (to.second == id && to.first == r.replier) {
+      void_now.push_back(delivery);
     }
   }
-  return rows->size();
+  for (const auto delivery : void_now) {
+    if (auto gone = remove(tx, delivery); !gone) {
+      return gone;
+    }
+    tx.on_applied([this] {
+      const std::lock_guard lock(mutex_);
+      ++counters_.denied;
+    });
+  }
+  return {};
+}
+
+result<void> exchange::fire_timer(transaction& tx, std::uint64_t id, const request& r) {
+  close_request(tx, id);
+  envelope e;
+  e.source = "clock";
+  e.type = "timer";
+  e.subject = r.key;
+  e.case_id = r.case_id;
+  e.data = "{}";
+  auto seq = record_envelope(tx, e, r.asker, ledger::record_class::b, "timer");
+  if (!seq) {
+    return std::move(seq).error();
+  }
+  delivery d;
+  d.seq = *seq;
+  d.event = std::make_shared<const envelope>(std::move(e));
+  d.receiver = r.asker;
+  d.kind = delivery_kind::timer;
+  d.topic = "timer";
+  d.token = id;
+  d.tag = r.tag;
+  return queue(tx, std::move(d));
 }
 
 result<void> exchange::load(connection& db) {
-  auto requests = db.query("SELECT id, due FROM request");
+  auto requests = db.query("SELECT id, kind, asker, replier, topic, key, case_id, seq, due, tag, "
+                           "write FROM request");
   if (!requests) {
     return std::move(requests).error();
+  }
+  auto deliveries = db.query("SELECT id, receiver, token FROM delivery");
+  if (!deliveries) {
+    return std::move(deliveries).error();
   }
   auto highest = db.query(
     "SELECT max((SELECT coalesce(max(id), 0) FROM delivery)), "
@@ -784,7 +814,21 @@ result<void> exchange::load(connection& db) {
   }
   const std::lock_guard lock(mutex_);
   for (const auto& r : *requests) {
-    due_.emplace(timestamp(std::chrono::microseconds(r.integer(1))), r.number(0));
+    const request what{static_cast<delivery_kind>(r.integer(1)),
+                       r.text(2),
+                       r.text(3),
+                       r.text(4),
+                       r.text(5),
+                       r.text(6),
+                       r.number(7),
+                       timestamp(std::chrono::microseconds(r.integer(8))),
+                       r.text(9),
+                       r.integer(10) != 0};
+    due_.emplace(what.due, r.number(0));
+    requests_.emplace(r.number(0), std::make_shared<const request>(what));
+  }
+  for (const auto& r : *deliveries) {
+    live_.emplace(r.integer(0), std::pair(r.text(1), r.number(2)));
   }
   // Numbers are never used twice: a start leaves a gap larger than what a crash could lose.
   constexpr std::int64_t gap = 1'000'000;

@@ -22,6 +22,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 namespace crossdock::dispatch {
@@ -123,7 +124,8 @@ public:
   /// Answers a request. Errors: not_found (no such open request, or not asked of `replier`).
   result<std::uint64_t> reply(ledger::transaction& tx, const std::string& replier,
                               std::uint64_t token, std::int32_t status, std::string data,
-                              std::vector<std::uint64_t> causes);
+                              std::vector<std::uint64_t> causes,
+                              std::shared_ptr<const json> document = nullptr);
   /// Remembers who made a proposal, so that it can be told what became of it.
   result<void> proposed(ledger::transaction& tx, const std::string& proposal_id,
                         const std::string& proposer, std::string tag,
@@ -167,23 +169,46 @@ public:
   counters count() const;
 
 private:
-  result<void> request(ledger::transaction& tx, std::uint64_t id, delivery_kind kind,
-                       const std::string& asker, const std::string& replier,
-                       const envelope& e, std::uint64_t seq, std::chrono::milliseconds timeout,
-                       const std::string& tag, bool write);
+  /// A question, call or timer that has not been answered. Every one is in memory; its row is for
+  /// the next start.
+  struct request {
+    delivery_kind kind = delivery_kind::ask;
+    std::string asker;
+    std::string replier;
+    std::string topic;
+    std::string key;
+    std::string case_id;
+    std::uint64_t seq = 0;
+    timestamp due;
+    std::string tag;
+    bool write = false;
+  };
+  using open_requests = std::map<std::uint64_t, std::shared_ptr<const request>>;
+
+  void open_request(ledger::transaction& tx, std::uint64_t id, request r);
+  /// Takes a request out of the books; nothing if it is not open.
+  std::shared_ptr<const request> close_request(ledger::transaction& tx, std::uint64_t id);
+  result<void> time_out(ledger::transaction& tx, std::uint64_t id, const request& r);
+  result<void> fire_timer(ledger::transaction& tx, std::uint64_t id, const request& r);
+  /// Removes a delivery's row. Errors: conflict, if it was finished before.
+  result<void> remove(ledger::transaction& tx, std::int64_t delivery_id);
   result<void> queue(ledger::transaction& tx, delivery d);
   result<std::uint64_t> record_envelope(ledger::transaction& tx, envelope& e,
                                         const std::string& target, ledger::record_class c,
                                         const char* kind, json detail = json::object());
-  void hand_out(ledger::transaction& tx, delivery d);
-  void arm(ledger::transaction& tx, std::uint64_t id, timestamp due);
+  void hand_out(ledger::transaction& tx, std::shared_ptr<const delivery> d);
 
   std::shared_ptr<id_source> ids_;
   std::string tenant_;
   mutable std::mutex mutex_;
   std::shared_ptr<const routes> routes_;
   std::map<std::string, sink> sinks_;
+  /// Changed on the writer's thread, within units; the mutex is for next_due() alone.
   std::set<std::pair<timestamp, std::uint64_t>> due_;
+  /// The writer's thread alone, from here to the counters.
+  open_requests requests_;
+  std::unordered_map<std::int64_t, std::pair<std::string, std::uint64_t>>
+    live_; ///< unfinished deliveries: receiver and token
   std::atomic<std::uint64_t> next_request_{1};
   std::int64_t next_delivery_ = 1;
   counters counters_;

@@ -91,7 +91,7 @@ public:
                                                 {"superseded", superseded_},
                                                 {"unknown", unknown_}})};
             },
-            [this](execute& e) { check_facts(e.approval_id, 1); },
+            [this](execute& e) { check_facts(e.approval_id, 1, e.what); },
             [this](deliver& d) { answered(d.what); },
             [](tick) {}};
   }
@@ -197,23 +197,19 @@ private:
 
   // -- 1. the facts, again -------------------------------------------------------------------
 
-  void check_facts(const std::string& approval_id, int attempt) {
+  void check_facts(const std::string& approval_id, int attempt,
+                   const std::shared_ptr<const proposal>& known = nullptr) {
     if (attempt == 1 && checks_.contains(approval_id)) {
       return;
     }
-    auto db = env_.store->reader();
-    if (!db) {
-      fail("check", db.error());
-      return;
-    }
-    auto found = escalate::find(**db, approval_id);
-    if (!found) {
-      fail("check", found.error());
+    auto what = known ? result<proposal>(*known) : stored_proposal(approval_id);
+    if (!what) {
+      fail("check", what.error());
       return;
     }
     auto& c = checks_[approval_id];
     c = check{};
-    c.what = found->what;
+    c.what = std::move(*what);
     c.reads = rereads_of(c.what);
     c.open = c.reads.size();
     c.attempt = attempt;
@@ -245,6 +241,18 @@ private:
          });
   }
 
+  result<proposal> stored_proposal(const std::string& approval_id) const {
+    auto db = env_.store->reader();
+    if (!db) {
+      return std::move(db).error();
+    }
+    auto found = escalate::find(**db, approval_id);
+    if (!found) {
+      return std::move(found).error();
+    }
+    return std::move(found->what);
+  }
+
   void read_answered(const delivery& d, const mark& m) {
     const auto dot = m.rest.find('.');
     const auto it = checks_.find(m.approval);
@@ -260,8 +268,8 @@ private:
     if (d.status != CDK_TOOL_OK) {
       c.unreadable = true;
       c.why = fmt::format("{} answered {}", d.topic, outcome_name(d.status));
-    } else if (auto answer = parse_json(d.event->data); answer) {
-      for (auto& moved : drift_of(c.what, c.reads[index], *answer)) {
+    } else if (auto answer = document_of(*d.event); answer) {
+      for (auto& moved : drift_of(c.what, c.reads[index], **answer)) {
         c.drift.push_back(std::move(moved));
       }
     } else {
@@ -427,8 +435,8 @@ private:
 
   void settle(const delivery& d, const mark& m) {
     const bool lookup = m.phase == "lookup";
-    auto payload = parse_json(d.event->data, {.bytes = 8u << 20});
-    json detail = payload && payload->is_object() ? std::move(*payload) : json::object();
+    const auto payload = document_of(*d.event, {.bytes = 8u << 20});
+    json detail = payload && (*payload)->is_object() ? **payload : json::object();
     detail["answer"] = outcome_name(d.status);
 
     if (d.status == CDK_TOOL_OK) {

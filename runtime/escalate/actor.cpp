@@ -65,7 +65,7 @@ private:
         }
         tx.on_durable([env, id = given->now.id] {
           if (auto gateway = env->effect()) {
-            caf::anon_send(gateway, execute{id});
+            caf::anon_send(gateway, execute{id, nullptr});
           }
         });
       } else if (given->now.at == state::rejected) {

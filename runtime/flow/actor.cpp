@@ -59,14 +59,22 @@ private:
     auto with = std::make_shared<definition_ptr>(definition_);
     ledger::unit u;
     u.name = "flow.wake";
-    u.apply = [found, with, id = case_id_](transaction& tx) -> result<void> {
-      auto row = load(tx, id);
+    u.apply = [env = env_, found, with, id = case_id_](transaction& tx) -> result<void> {
+      auto row = env->rows->load(tx, id);
       if (!row) {
         return std::move(row).error();
       }
       *found = std::move(*row);
       const auto& s = found->state;
-      if (!*with || (*with)->id() != s.flow || (*with)->version() != s.version) {
+      const auto began_with = [&s](const definition_ptr& d) {
+        return d && d->id() == s.flow && d->version() == s.version;
+      };
+      for (const auto& d : env->definitions) {
+        if (began_with(d)) {
+          *with = d;
+        }
+      }
+      if (!began_with(*with)) {
         auto d = find_definition(tx.db(), s.flow, s.version);
         if (!d) {
           return std::move(d).error();
@@ -80,7 +88,7 @@ private:
         fail("the case cannot be read: " + r.error().describe());
         return;
       }
-      state_ = std::move(found->state);
+      state_ = case_rows::state_ptr(found, &found->state);
       rev_ = found->rev;
       definition_ = *with;
       ready_ = true;
@@ -102,7 +110,7 @@ private:
           d.topic != definition_->trigger_topic()) {
         return input(settled{e, d.seq});
       }
-      if (!state_.started()) {
+      if (!state_->started()) {
         return input(opened{case_id_, e, d.seq});
       }
       return input(triggered_again{e, d.seq});
@@ -115,13 +123,13 @@ private:
     if (!t) {
       return std::move(t).error();
     }
-    auto payload = parse_json(e.data, {.bytes = 8u << 20});
+    auto payload = document_of(e, {.bytes = 8u << 20});
     if (d.kind == delivery_kind::decision) {
       if (!payload) {
         return std::move(payload).error();
       }
-      return input(decision{t->step, t->run, text_or(*payload, "outcome"),
-                            payload->value("detail", json::object()), d.seq});
+      return input(decision{t->step, t->run, text_or(**payload, "outcome"),
+                            (*payload)->value("detail", json::object()), d.seq});
     }
     answer a;
     a.step = t->step;
@@ -129,13 +137,13 @@ private:
     // A tool's outcome other than ok, or an answer that is not what the catalogue promises, is
     // no answer: the flow's own stands in.
     const bool answered = payload && d.status == CDK_OK;
-    const auto valid = answered ? env_->words->check_answer(d.topic, *payload) : result<void>();
+    const auto valid = answered ? env_->words->check_answer(d.topic, **payload) : result<void>();
     a.status = answered && valid ? CDK_OK : d.status < 0 ? d.status : CDK_E_INVALID;
     if (!valid) {
       spdlog::warn("{}: {} answered {}: {}", label(), e.source, d.topic,
                    valid.error().describe());
     }
-    a.payload = payload ? std::move(*payload) : json::object();
+    a.payload = payload ? **payload : json::object();
     a.source = e.source;
     a.release = env_->release_of(e.source);
     a.labels = e.labels;
@@ -150,7 +158,7 @@ private:
     busy_ = true;
     auto d = std::make_shared<delivery>(std::move(queue_.front()));
     queue_.pop_front();
-    if (state_.started() && !state_.open && d->kind == delivery_kind::message &&
+    if (state_->started() && !state_->open && d->kind == delivery_kind::message &&
         d->topic == definition_->trigger_topic()) {
       busy_ = false;
       done_(case_id_, false, d);
@@ -158,7 +166,7 @@ private:
       return;
     }
     auto in = input_of(*d);
-    auto out = in ? advance(*definition_, state_, *in, env_->time->now())
+    auto out = in ? advance(*definition_, *state_, *in, env_->time->now())
                   : result<output>(in.error());
     if (!out) {
       bury(d, out.error());
@@ -213,12 +221,15 @@ private:
       }
     }
     u.apply = [env = env_, d, o, verdicts, rev = rev_,
-               fresh = !state_.started()](transaction& tx) -> result<void> {
+               fresh = !state_->started()](transaction& tx) -> result<void> {
       if (auto r = env->exchange->finish(tx, d->id); !r) {
         return r;
       }
       if (o->changed) {
-        auto saved = fresh ? insert(tx, o->state) : save(tx, o->state, rev);
+        // The new state belongs to the output: nobody changes it any more.
+        case_rows::state_ptr now(o, &o->state);
+        auto saved = fresh ? env->rows->insert(tx, std::move(now))
+                           : env->rows->save(tx, std::move(now), rev);
         if (!saved) {
           return saved;
         }
@@ -239,11 +250,8 @@ private:
     u.applied = on_own_turn([this, d, o](const result<ledger::receipt>& r) {
       if (r) {
         if (o->changed) {
-          rev_ = state_.started() ? rev_ + 1 : rev_;
-          if (!state_.started()) {
-            rev_ = 1;
-          }
-          state_ = std::move(o->state);
+          rev_ = state_->started() ? rev_ + 1 : 1;
+          state_ = case_rows::state_ptr(o, &o->state);
         }
       } else if (r.error().code() == errc::unavailable) {
         fail(r.error().describe());
@@ -259,7 +267,7 @@ private:
 
   void finished() {
     busy_ = false;
-    done_(case_id_, !state_.started() || state_.open, nullptr);
+    done_(case_id_, !state_->started() || state_->open, nullptr);
     next();
   }
 
@@ -431,9 +439,10 @@ private:
       return std::move(told).error();
     }
     if (now.at == escalate::state::allowed) {
-      tx.on_durable([id = p.what.id, effect = env.effect] {
+      // At once: what the effect does outside waits for its own record, which comes after this.
+      tx.on_applied([what = std::make_shared<const proposal>(p.what), effect = env.effect] {
         if (auto handle = effect()) {
-          caf::anon_send(handle, execute{id});
+          caf::anon_send(handle, execute{what->id, what});
         }
       });
     } else if (now.at == escalate::state::pending) {
@@ -451,7 +460,7 @@ private:
   bool fresh_;
   definition_ptr definition_;
   done_callback done_;
-  case_state state_;
+  case_rows::state_ptr state_ = std::make_shared<const case_state>();
   std::int64_t rev_ = 0;
   std::deque<delivery> queue_;
   bool ready_ = false;
@@ -483,10 +492,15 @@ public:
   void on_exit() override { env_->exchange->detach("flow"); }
 
 private:
+  /// Open cases that have nothing to do stay awake up to this many: to read a case from its row
+  /// costs as much as a step. Beyond it the one that has waited longest goes back to its row.
+  static constexpr std::size_t idle_max = 1024;
+
   struct awake_case {
     case_handle actor;
     std::size_t outstanding = 0;
     std::string live_key; ///< "flow key", while open
+    std::uint64_t idle_since = 0; ///< number of the rest, 0 while it works
   };
 
   static std::string live_key(const std::string& flow, const std::string& key) {
@@ -509,7 +523,7 @@ private:
           return std::move(ids).error();
         }
         for (const auto& id : *ids) {
-          auto row = load(tx, id);
+          auto row = env->rows->load(tx, id);
           if (!row) {
             return std::move(row).error();
           }
@@ -555,11 +569,12 @@ private:
     }
     // A topic may trigger one flow and settle another; each gets its own delivery only
     // once, so the first flow that wants it takes it.
-    const auto payload = parse_json(d.event->data);
+    const auto document = document_of(*d.event);
     for (const auto& f : env_->definitions) {
-      if (!payload) {
+      if (!document) {
         break;
       }
+      const auto* payload = document->get();
       if (d.topic == f->trigger_topic()) {
         const auto wanted = f->accepts(*payload);
         const auto key = f->trigger_key(*payload);
@@ -627,6 +642,7 @@ private:
       c.live_key = live;
     }
     ++c.outstanding;
+    c.idle_since = 0;
     caf::anon_send(c.actor, deliver{std::move(what)});
   }
 
@@ -642,12 +658,30 @@ private:
       }
       it->second.live_key.clear();
     }
-    if (--it->second.outstanding == 0) {
-      // Passivated: its row says everything.
-      by_address_.erase(it->second.actor.address());
-      caf::anon_send(it->second.actor, shut_down{});
-      awake_.erase(it);
+    if (--it->second.outstanding > 0) {
+      return;
     }
+    if (!open) {
+      passivate(it);
+      return;
+    }
+    it->second.idle_since = ++rests_;
+    idle_.emplace_back(rests_, case_id);
+    while (idle_.size() > idle_max) {
+      const auto [since, id] = std::move(idle_.front());
+      idle_.pop_front();
+      if (const auto old = awake_.find(id);
+          old != awake_.end() && old->second.idle_since == since) {
+        passivate(old);
+      }
+    }
+  }
+
+  /// Its row says everything.
+  void passivate(std::map<std::string, awake_case>::iterator it) {
+    by_address_.erase(it->second.actor.address());
+    caf::anon_send(it->second.actor, shut_down{});
+    awake_.erase(it);
   }
 
   void case_ended(const caf::down_msg& d) {
@@ -694,6 +728,8 @@ private:
   std::map<std::string, std::string> keys_; ///< live key -> case id
   std::map<std::string, awake_case> awake_;
   std::map<caf::actor_addr, std::string> by_address_;
+  std::deque<std::pair<std::uint64_t, std::string>> idle_; ///< oldest first; may be outdated
+  std::uint64_t rests_ = 0;
   std::vector<delivery> early_;
   bool loaded_ = false;
   std::uint64_t opened_ = 0;

@@ -28,6 +28,8 @@ struct environment {
   gate::policy in_force;                              ///< for its chains
   /// The release of a component: "crossdock.order 0.1.0 sha256:...".
   std::function<std::string(const std::string&)> release_of;
+  /// Shared by all that run on one ledger, one after the other.
+  std::shared_ptr<case_rows> rows = std::make_shared<case_rows>();
 };
 
 flow_handle start(caf::actor_system& system, environment env);

@@ -102,14 +102,14 @@ private:
   // -- inputs ---------------------------------------------------------------------
 
   result<json> read_trigger(const envelope& e, std::uint64_t seq) {
-    auto payload = parse_json(e.data);
+    auto payload = document_of(e);
     if (!payload) {
       return std::move(payload).error();
     }
-    if (!payload->is_object()) {
+    if (!(*payload)->is_object()) {
       return error(errc::schema, "the payload of a trigger is an object");
     }
-    return json{{"payload", std::move(*payload)},
+    return json{{"payload", **payload},
                 {"topic", e.type},
                 {"source", e.source},
                 {"id", e.id},

@@ -61,49 +61,111 @@ CREATE TABLE flow_definition(
 )"}};
 }
 
-result<void> insert(ledger::transaction& tx, const case_state& s) {
+namespace {
+
+std::string row_key(const std::string& case_id) { return "case/" + case_id; }
+
+result<void> write_row(ledger::connection& db, const case_state& s, std::int64_t rev) {
+  auto changed = db.exec("UPDATE flow_case SET status = ?, outcome = ?, state = ?, "
+                         "closed_at = ?, updated_at = ?, rev = ? WHERE case_id = ?",
+                         {std::string(s.open ? open_text : closed_text), s.outcome,
+                          to_text(s.to_json()), closed_value(s), micros(s.updated_at), rev,
+                          s.case_id});
+  return changed ? result<void>() : result<void>(changed.error());
+}
+
+} // namespace
+
+result<void> case_rows::insert(ledger::transaction& tx, state_ptr s) {
+  // The key is taken at once, the state follows with the group.
   auto done = tx.db().exec(
       "INSERT INTO flow_case(case_id, flow, version, key, status, outcome, state, "
       "opened_at,"
-      " closed_at, updated_at, rev) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)",
-      {s.case_id, s.flow, std::int64_t{s.version}, s.key,
-       std::string(s.open ? open_text : closed_text), s.outcome, to_text(s.to_json()),
-       micros(s.opened_at), closed_value(s), micros(s.updated_at)});
+      " closed_at, updated_at, rev) VALUES(?, ?, ?, ?, ?, ?, '', ?, ?, ?, 1)",
+      {s->case_id, s->flow, std::int64_t{s->version}, s->key,
+       std::string(s->open ? open_text : closed_text), s->outcome, micros(s->opened_at),
+       closed_value(*s), micros(s->updated_at)});
   if (!done) {
     if (done.error().code() == errc::conflict) {
       return error(errc::conflict, "this case exists already, or its key has a live case")
-          .at("case", s.case_id)
-          .at("key", s.key);
+          .at("case", s->case_id)
+          .at("key", s->key);
     }
     return std::move(done).error();
   }
+  remember(tx, s->case_id, 1);
+  const auto key = row_key(s->case_id);
+  tx.defer(key, [s = std::move(s)](ledger::connection& db) { return write_row(db, *s, 1); });
   return {};
 }
 
-result<void> save(ledger::transaction& tx, const case_state& s, std::int64_t rev) {
-  auto changed = tx.db().exec("UPDATE flow_case SET status = ?, outcome = ?, state = ?, "
-                              "closed_at = ?, updated_at = ?,"
-                              " rev = rev + 1 WHERE case_id = ? AND rev = ?",
-                              {std::string(s.open ? open_text : closed_text), s.outcome,
-                               to_text(s.to_json()), closed_value(s),
-                               micros(s.updated_at), s.case_id, rev});
-  if (!changed) {
-    return std::move(changed).error();
+result<void> case_rows::save(ledger::transaction& tx, state_ptr s, std::int64_t rev) {
+  const auto now = revision(tx, s->case_id);
+  if (!now) {
+    return now.error();
   }
-  if (*changed != 1) {
+  if (*now != rev) {
     return error(errc::conflict, "the case has moved on since it was read")
-        .at("case", s.case_id)
+        .at("case", s->case_id)
         .at("rev", std::to_string(rev));
   }
+  const auto key = row_key(s->case_id);
+  if (!s->open) {
+    // At once: its key is free for the next case of the same group.
+    remember(tx, s->case_id, std::nullopt);
+    tx.drop(key);
+    return write_row(tx.db(), *s, rev + 1);
+  }
+  remember(tx, s->case_id, rev + 1);
+  tx.defer(key, [s = std::move(s), rev](ledger::connection& db) {
+    return write_row(db, *s, rev + 1);
+  });
   return {};
 }
 
-result<stored_case> load(ledger::transaction& tx, std::string_view case_id) {
+result<std::int64_t> case_rows::revision(ledger::transaction& tx,
+                                         const std::string& case_id) const {
+  if (const auto it = revisions_.find(case_id); it != revisions_.end()) {
+    return it->second;
+  }
+  auto rows = tx.db().query("SELECT rev FROM flow_case WHERE case_id = ?", {case_id});
+  if (!rows) {
+    return std::move(rows).error();
+  }
+  return rows->empty() ? std::int64_t{0} : rows->front().integer(0);
+}
+
+void case_rows::remember(ledger::transaction& tx, const std::string& case_id,
+                         std::optional<std::int64_t> rev) {
+  const auto it = revisions_.find(case_id);
+  tx.on_undone([this, case_id,
+                was = it == revisions_.end() ? std::nullopt : std::optional(it->second)] {
+    if (was) {
+      revisions_[case_id] = *was;
+    } else {
+      revisions_.erase(case_id);
+    }
+  });
+  if (rev) {
+    revisions_[case_id] = *rev;
+  } else if (it != revisions_.end()) {
+    revisions_.erase(it);
+  }
+}
+
+result<stored_case> case_rows::load(ledger::transaction& tx, std::string_view case_id) const {
+  if (auto r = tx.settle(); !r) {
+    return std::move(r).error();
+  }
   return find(tx.db(), case_id);
 }
 
 result<std::optional<stored_case>>
-find_live(ledger::transaction& tx, std::string_view flow, std::string_view key) {
+case_rows::find_live(ledger::transaction& tx, std::string_view flow,
+                     std::string_view key) const {
+  if (auto r = tx.settle(); !r) {
+    return std::move(r).error();
+  }
   auto rows = tx.db().query(
       "SELECT state, rev FROM flow_case WHERE flow = ? AND key = ? AND status = 'open'",
       {std::string(flow), std::string(key)});

@@ -5,9 +5,11 @@
 #include "flow/definition.hpp"
 #include "ledger/ledger.hpp"
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 namespace crossdock::flow {
@@ -40,15 +42,32 @@ struct case_filter {
 std::vector<ledger::migration> migrations();
 
 // -- inside a unit of work --------------------------------------------------------
-/// Errors: conflict, if the case exists or (flow, key) has a live case already.
-result<void> insert(ledger::transaction& tx, const case_state& state);
-/// Writes the state if the row still has `rev`, which goes up by one. Errors: conflict.
-result<void> save(ledger::transaction& tx, const case_state& state, std::int64_t rev);
-/// Errors: not_found, corrupt, version.
-result<stored_case> load(ledger::transaction& tx, std::string_view case_id);
-/// The live case of this key, if there is one.
-result<std::optional<stored_case>> find_live(ledger::transaction& tx,
-                                             std::string_view flow, std::string_view key);
+
+/// The cases' rows. A case that moves several times within one group of units is written once,
+/// when the group commits; what revision it is at is known here meanwhile. The writer's thread
+/// alone; one object for as long as the ledger is open.
+class case_rows {
+public:
+  using state_ptr = std::shared_ptr<const case_state>;
+
+  /// Errors: conflict, if the case exists or (flow, key) has a live case already.
+  result<void> insert(ledger::transaction& tx, state_ptr state);
+  /// Writes the state if the case is at `rev`, which goes up by one. Errors: conflict.
+  result<void> save(ledger::transaction& tx, state_ptr state, std::int64_t rev);
+  /// Errors: not_found, corrupt, version.
+  result<stored_case> load(ledger::transaction& tx, std::string_view case_id) const;
+  /// The live case of this key, if there is one.
+  result<std::optional<stored_case>>
+  find_live(ledger::transaction& tx, std::string_view flow, std::string_view key) const;
+
+private:
+  result<std::int64_t> revision(ledger::transaction& tx, const std::string& case_id) const;
+  void remember(ledger::transaction& tx, const std::string& case_id,
+                std::optional<std::int64_t> rev);
+
+  std::unordered_map<std::string, std::int64_t> revisions_; ///< of open cases that moved
+};
+
 /// Keeps the definition for the cases that begin with it. Errors: conflict, if the same
 /// id and version was in force with other contents: it needs a new version.
 result<void> remember(ledger::transaction& tx, const definition& d);

@@ -21,6 +21,9 @@
 #include "ledger/ledger.hpp"
 #include "supervise/supervise.hpp"
 
+#include <functional>
+#include <optional>
+
 namespace crossdock::host {
 
 /// What every shell of a node shares.
@@ -33,6 +36,10 @@ struct environment {
   std::shared_ptr<random_source> random;
   std::shared_ptr<tap> taps;
   std::shared_ptr<system_clocks> clocks;
+  /// Told once for each shell how its component's first activation went: nothing, or the error
+  /// with which it says that its configuration can not work. Trouble that may pass is no error
+  /// here: the instance is recreated. May be empty; called from any thread.
+  std::function<void(const std::string& component, const std::optional<error>&)> started;
 };
 
 /// Tables of this room: agents' memory.

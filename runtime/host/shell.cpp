@@ -205,7 +205,10 @@ private:
     e.source = what->name;
     e.type = topic;
     e.subject = text_or(*parsed, "key");
-    e.data = to_text(parsed->value("payload", json::object()));
+    auto payload = parsed->find("payload");
+    e.document = std::make_shared<const json>(
+      payload == parsed->end() ? json::object() : std::move(*payload));
+    e.data = to_text(*e.document);
     ledger::unit u;
     u.name = "host.post";
     u.cls = ledger::record_class::a;
@@ -232,6 +235,7 @@ private:
     state_ = "creating";
     const auto started = on_own_turn([this](std::shared_ptr<instance> object, std::string why) {
       if (!object) {
+        tell_started(error(errc::plugin, why));
         instance_failed(why);
         return;
       }
@@ -271,6 +275,14 @@ private:
     state_ = "restarting";
     spdlog::warn("{}: instance recreated in {} ms: {}", label(), wait->count(), why);
     delayed_send(this, *wait, task{[this] { create_instance(); }});
+  }
+
+  /// How the first activation went; later ones are told to nobody.
+  void tell_started(const std::optional<error>& refused) {
+    if (!told_started_ && env_.started) {
+      env_.started(component_->name, refused);
+    }
+    told_started_ = true;
   }
 
   void record_lifecycle(const char* what, const std::string& why) {
@@ -332,6 +344,9 @@ private:
     u.name = "host.unpark";
     u.apply = [more, room, exchange = env_.exchange, name = component_->name,
                after = last_known_](ledger::transaction& tx) -> result<void> {
+      if (auto r = tx.settle(); !r) {
+        return r;
+      }
       auto found = exchange->unfinished(tx.db(), name, after, room);
       if (!found) {
         return std::move(found).error();
@@ -419,13 +434,14 @@ private:
     const auto* entry =
       j.row->kind == delivery_kind::message ? env_.words->find(j.row->topic) : nullptr;
     if (entry != nullptr && !entry->untrusted.empty() && !component_->connector) {
-      if (auto body = parse_json(text->payload)) {
+      if (const auto document = document_of(*j.row->event)) {
+        auto body = **document;
         for (const auto& field : entry->untrusted) {
           if (field.size() > 1) {
-            body->erase(field.substr(1));
+            body.erase(field.substr(1));
           }
         }
-        text->payload = to_text(*body);
+        text->payload = to_text(body);
         std::erase(text->label_list, "untrusted");
       }
     }
@@ -527,8 +543,8 @@ private:
         j->row->token != 0 && s->effects.empty()) {
       // Nobody handles this question or call here: whoever asked hears of it now.
       s->effects.emplace_back(
-        reply_effect{j->row->token, CDK_E_ABSENT, R"({"error":"the component has no handler"})",
-                     "", {}});
+        reply_effect{j->row->token, CDK_E_ABSENT,
+                     {R"({"error":"the component has no handler"})", nullptr}, "", {}});
     }
     if (s->status == CDK_OK || s->status == CDK_PENDING || s->status == CDK_SKIPPED) {
       commit(s, text, j);
@@ -536,6 +552,9 @@ private:
     }
     if (!j->row) {
       if (j->kind == CDK_EV_START) {
+        // INVALID says that the configuration can not work; anything else may pass.
+        tell_started(s->status == CDK_E_INVALID ? std::optional(error(errc::plugin, s->message))
+                                                : std::nullopt);
         instance_failed("START failed: " + s->message);
         return;
       }
@@ -561,6 +580,9 @@ private:
   /// Effects, memory and the end of the delivery, whole or not at all.
   void commit(const std::shared_ptr<step>& s, const std::shared_ptr<event_text>& text,
               const std::shared_ptr<job>& j) {
+    if (j->kind == CDK_EV_START) {
+      tell_started(std::nullopt);
+    }
     if (!j->row && s->effects.empty() && s->changes.empty()) {
       busy_ = false;
       pump();
@@ -620,11 +642,12 @@ private:
                                  const component& what, const step& s, const event_text& text,
                                  const job& j) {
     auto& exchange = *env.exchange;
-    const auto base = [&](const std::string& type, const std::string& data) {
+    const auto base = [&](const std::string& type, const payload& data) {
       envelope e;
       e.source = what.name;
       e.type = type;
-      e.data = data;
+      e.data = data.text;
+      e.document = data.document;
       e.dataschema = type + "/1";
       e.labels = text.label_list;
       if (j.row) {
@@ -668,9 +691,10 @@ private:
           env.clocks->observe(reply->system, *reply->as_of, tx.now());
         }
         auto answered = exchange.reply(tx, what.name, reply->token, reply->status,
-                                       reply->payload,
+                                       reply->payload.text,
                                        j.row ? std::vector{j.row->seq}
-                                             : std::vector<std::uint64_t>{});
+                                             : std::vector<std::uint64_t>{},
+                                       reply->payload.document);
         if (!answered && answered.error().code() == errc::not_found) {
           // Too late: whoever asked was told so. The answer is on record, not delivered.
           ledger::record late;
@@ -678,7 +702,7 @@ private:
           late.source = what.name;
           late.target = "nobody";
           late.detail = {{"request", reply->token}, {"status", reply->status}};
-          late.body = reply->payload;
+          late.body = reply->payload.text;
           if (j.row) {
             late.case_id = j.row->event->case_id;
             late.causes = {j.row->seq};
@@ -699,7 +723,7 @@ private:
         body["agent_release"] = what.file->release();
         body["request"] = propose->request;
         body["tag"] = propose->tag;
-        auto out = base("crossdock.proposal", to_text(body));
+        auto out = base("crossdock.proposal", {to_text(body), nullptr});
         r = discard(exchange.publish(tx, std::move(out), ledger::record_class::a));
       }
       if (!r) {
@@ -850,6 +874,7 @@ private:
   bool reading_ = false;
   bool arrived_while_reading_ = false;
   bool stopping_ = false;
+  bool told_started_ = false;
   std::shared_ptr<step> running_;
   std::shared_ptr<job> current_;
   timestamp started_at_{};

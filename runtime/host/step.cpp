@@ -53,8 +53,13 @@ cdk_status step::room_for(std::uint64_t bytes, std::string_view what) {
   return CDK_OK;
 }
 
-result<json> step::read(cdk_bytes payload) const {
-  return parse_json(view(payload), {.bytes = component_->limits.payload_bytes_max});
+result<payload> step::read(cdk_bytes bytes) const {
+  auto parsed = parse_json(view(bytes), {.bytes = component_->limits.payload_bytes_max});
+  if (!parsed) {
+    return std::move(parsed).error();
+  }
+  return host::payload{std::string(view(bytes)),
+                       std::make_shared<const json>(std::move(*parsed))};
 }
 
 cdk_status step::send(cdk_str topic, cdk_str id, cdk_str key, cdk_bytes payload) {
@@ -72,15 +77,15 @@ cdk_status step::send(cdk_str topic, cdk_str id, cdk_str key, cdk_bytes payload)
   std::string partition(view(key));
   // What a connector posts is judged by intake, which quarantines instead of refusing.
   if (!component_->connector) {
-    if (auto valid = words_->check(name, *body); !valid) {
+    if (auto valid = words_->check(name, *body->document); !valid) {
       return refuse(CDK_E_INVALID, valid.error().describe());
     }
     if (partition.empty()) {
-      partition = dispatch::apply_key(words_->find(name)->key, *body);
+      partition = dispatch::apply_key(words_->find(name)->key, *body->document);
     }
   }
   effects.emplace_back(
-    send_effect{name, std::string(view(id)), std::move(partition), std::string(view(payload))});
+    send_effect{name, std::string(view(id)), std::move(partition), std::move(*body)});
   return CDK_OK;
 }
 
@@ -97,10 +102,10 @@ cdk_status step::ask(cdk_str question, cdk_bytes payload, std::uint64_t timeout_
   if (!body) {
     return refuse(CDK_E_INVALID, "question " + name + ": " + body.error().describe());
   }
-  if (auto valid = words_->check(name, *body); !valid) {
+  if (auto valid = words_->check(name, *body->document); !valid) {
     return refuse(CDK_E_INVALID, valid.error().describe());
   }
-  ask_effect e{exchange_->new_request_id(), name, std::string(view(payload)),
+  ask_effect e{exchange_->new_request_id(), name, std::move(*body),
                timeout_of(timeout_ms), std::string(view(tag))};
   if (request != nullptr) {
     *request = e.request;
@@ -126,10 +131,10 @@ cdk_status step::call(cdk_str tool, cdk_bytes args, std::uint64_t timeout_ms, cd
   if (!body) {
     return refuse(CDK_E_INVALID, "call of " + name + ": " + body.error().describe());
   }
-  if (auto valid = words_->check(name, *body); !valid) {
+  if (auto valid = words_->check(name, *body->document); !valid) {
     return refuse(CDK_E_INVALID, valid.error().describe());
   }
-  call_effect e{exchange_->new_request_id(), name, std::string(view(args)),
+  call_effect e{exchange_->new_request_id(), name, std::move(*body),
                 timeout_of(timeout_ms), std::string(view(tag))};
   if (request != nullptr) {
     *request = e.request;
@@ -146,10 +151,10 @@ cdk_status step::reply(std::uint64_t token, cdk_status code, cdk_bytes payload) 
   if (!body) {
     return refuse(CDK_E_INVALID, "answer: " + body.error().describe());
   }
-  reply_effect e{token, code, payload.len == 0 ? "{}" : std::string(view(payload)), "", {}};
+  reply_effect e{token, code, std::move(*body), "", {}};
   if (component_->connector) {
-    e.system = text_or(*body, "system");
-    if (auto t = parse_rfc3339(text_or(*body, "as_of")); t && !e.system.empty()) {
+    e.system = text_or(*e.payload.document, "system");
+    if (auto t = parse_rfc3339(text_or(*e.payload.document, "as_of")); t && !e.system.empty()) {
       e.as_of = *t;
     }
   }
@@ -215,16 +220,16 @@ cdk_status step::propose(const cdk_proposal* p, std::uint64_t* request) {
   if (!args) {
     return refuse(CDK_E_INVALID, "proposal of " + name + ": " + args.error().describe());
   }
-  if (auto valid = words_->check(name, *args); !valid) {
+  if (auto valid = words_->check(name, *args->document); !valid) {
     return refuse(CDK_E_INVALID, valid.error().describe());
   }
   const auto array = [&](cdk_bytes b) {
     auto v = read(b);
-    return v && v->is_array() ? *v : json::array();
+    return v && v->document->is_array() ? *v->document : json::array();
   };
   const auto object = [&](cdk_bytes b) {
     auto v = read(b);
-    return v && v->is_object() ? *v : json::object();
+    return v && v->document->is_object() ? *v->document : json::object();
   };
   // The host fills the text's braces, so that each number of it is a fact with a source.
   const auto facts = array(p->rationale_facts);
@@ -242,7 +247,7 @@ cdk_status step::propose(const cdk_proposal* p, std::uint64_t* request) {
     }
   }
   json body{{"tool", name},
-            {"args", *args},
+            {"args", *args->document},
             {"confidence_permille", static_cast<int>(std::lround(p->confidence * 1000))},
             {"basis", object(p->basis)},
             {"rationale", json::array({text})},

@@ -16,30 +16,36 @@ namespace crossdock::host {
 
 // -- what a plugin may ask for in a step -----------------------------------------------------
 
+/// JSON as the plugin gave it, and as it was parsed when it was checked.
+struct payload {
+  std::string text;
+  std::shared_ptr<const json> document;
+};
+
 struct send_effect {
   std::string topic;
   std::string id;
   std::string key;
-  std::string payload;
+  host::payload payload;
 };
 struct ask_effect {
   std::uint64_t request = 0;
   std::string question;
-  std::string payload;
+  host::payload payload;
   std::chrono::milliseconds timeout{0};
   std::string tag;
 };
 struct call_effect {
   std::uint64_t request = 0;
   std::string tool;
-  std::string args;
+  host::payload args;
   std::chrono::milliseconds timeout{0};
   std::string tag;
 };
 struct reply_effect {
   std::uint64_t token = 0;
   std::int32_t status = 0;
-  std::string payload;
+  host::payload payload;
   /// Of a connector's answer: which system speaks, and what time it is there.
   std::string system;
   std::optional<timestamp> as_of;
@@ -107,7 +113,7 @@ public:
 private:
   cdk_status refuse(cdk_status code, std::string why);
   cdk_status room_for(std::uint64_t bytes, std::string_view what);
-  result<json> read(cdk_bytes payload) const;
+  result<payload> read(cdk_bytes bytes) const;
   bool lives(const memory_value& v) const {
     return v.expires_us == 0 || v.expires_us > now_us_;
   }

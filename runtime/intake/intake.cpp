@@ -49,10 +49,12 @@ result<admission> desk::admit(ledger::transaction& tx, envelope e) const {
                                     std::to_string(seen->front().number(1)) + ")");
   }
 
-  auto payload = parse_json(e.data);
-  if (!payload) {
-    return refuse(payload.error().code(), payload.error().describe());
+  const auto document = document_of(e);
+  if (!document) {
+    return refuse(document.error().code(), document.error().describe());
   }
+  const auto* payload = document->get();
+  e.document = *document;
   const auto* entry = words_->find(e.type);
   if (entry == nullptr || entry->kind != entry_kind::topic) {
     return refuse(errc::not_found, "the catalogue has no topic \"" + e.type + "\"");

@@ -62,6 +62,15 @@ public:
   /// Runs a statement of this database; see `connection`. Rows written by units applied
   /// before are visible, committed or not.
   virtual connection& db() = 0;
+  /// Writes a row with the group's commit instead of now, unless it is dropped or replaced (same
+  /// key) before: what lives shorter than a group never reaches the database. Statements do not
+  /// see it until `settle`. The key names the row among all rooms ("delivery/17").
+  virtual void defer(std::string key, std::function<result<void>(connection&)> write) = 0;
+  /// Takes back what is deferred under `key`; false: nothing is, so the row (if there is one) is
+  /// in the database.
+  virtual bool drop(const std::string& key) = 0;
+  /// Writes what is deferred now, so that statements of this unit see it.
+  virtual result<void> settle() = 0;
   /// One time for the whole unit; never goes back.
   virtual timestamp now() const = 0;
   /// Called after the unit was applied, in the order of seq, on the writer's thread: for
@@ -70,6 +79,9 @@ public:
   /// Called once the unit is durable, on the writer's thread: for every way out of the
   /// node.
   virtual void on_durable(std::function<void()> action) = 0;
+  /// Called if the unit fails, last one first: for what a room keeps in memory and changes
+  /// within its units.
+  virtual void on_undone(std::function<void()> action) = 0;
 };
 
 struct receipt {

@@ -44,12 +44,26 @@ public:
     return seq;
   }
   connection& db() override { return *writer_.db_; }
+  void defer(std::string key, std::function<result<void>(connection&)> write) override {
+    writer_.deferred_.put(std::move(key), std::move(write));
+  }
+  bool drop(const std::string& key) override { return writer_.deferred_.drop(key); }
+  result<void> settle() override {
+    auto r = writer_.deferred_.settle(*writer_.db_);
+    if (!r) {
+      broken = r.error();
+    }
+    return r;
+  }
   timestamp now() const override { return now_; }
   void on_applied(std::function<void()> action) override {
     applied_actions.push_back(std::move(action));
   }
   void on_durable(std::function<void()> action) override {
     durable_actions.push_back(std::move(action));
+  }
+  void on_undone(std::function<void()> action) override {
+    undo_actions.push_back(std::move(action));
   }
 
   receipt outcome() const {
@@ -59,6 +73,7 @@ public:
 
   std::vector<std::function<void()>> applied_actions;
   std::vector<std::function<void()>> durable_actions;
+  std::vector<std::function<void()>> undo_actions;
   std::optional<error> broken; ///< the unit must fail, whatever it answers
 
 private:
@@ -312,10 +327,14 @@ result<result<receipt>> writer::run_unit(const unit& u, unit_transaction& t) {
   const auto told = done ? result<receipt>(t.outcome()) : result<receipt>(done.error());
   if (done) {
     log_->keep();
+    deferred_.keep();
   } else {
     t.applied_actions.clear();
     t.durable_actions.clear();
+    std::for_each(t.undo_actions.rbegin(), t.undo_actions.rend(),
+                  [&](const auto& action) { call(action); });
     log_->discard();
+    deferred_.undo();
     if (auto r = db_->exec("ROLLBACK TO unit"); !r) {
       return r.error();
     }
@@ -336,6 +355,14 @@ void writer::commit_group() {
       return;
     }
   }
+  db_->guard(true);
+  auto written = deferred_.settle(*db_);
+  db_->guard(false);
+  if (!written) {
+    fail(written.error());
+    return;
+  }
+  deferred_.keep();
   if (auto r = log_->flush(); !r) {
     fail(r.error());
     return;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "ledger/connection.hpp"
+#include "ledger/deferred.hpp"
 #include "ledger/ledger.hpp"
 #include "ledger/record_log.hpp"
 
@@ -112,6 +113,7 @@ private:
   using steady = std::chrono::steady_clock;
   std::deque<item> batch_;
   std::vector<waiting> group_;
+  deferred_writes deferred_;
   std::vector<std::promise<result<checkpoint>>*> sign_requests_;
   bool group_open_ = false;
   bool group_urgent_ = false;

@@ -18,6 +18,7 @@
 
 #include <unistd.h>
 
+#include <condition_variable>
 #include <fstream>
 #include <mutex>
 #include <sstream>
@@ -343,6 +344,43 @@ private:
   Handle handle_;
 };
 
+/// How the first activation of each component went.
+class activations {
+public:
+  void note(const std::string& component, const std::optional<error>& refused) {
+    {
+      const std::lock_guard lock(mutex_);
+      outcomes_.emplace(component, refused);
+    }
+    changed_.notify_all();
+  }
+
+  /// Errors: plugin, if a component says that its configuration can not work. One that is slow
+  /// to start (a system of record that does not answer) is not waited for without end.
+  result<void> wait(const std::vector<std::shared_ptr<const host::component>>& all) {
+    constexpr std::chrono::seconds limit{10};
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, limit, [&] { return outcomes_.size() >= all.size(); });
+    for (const auto& c : all) {
+      const auto it = outcomes_.find(c->name);
+      if (it == outcomes_.end()) {
+        spdlog::warn("{} has not started within {} s; the node goes on without it", c->name,
+                     limit.count());
+      } else if (it->second) {
+        return error(errc::plugin, "the component \"" + c->name + "\" cannot start: " +
+                                     it->second->message())
+          .at("plugin", c->file->release());
+      }
+    }
+    return {};
+  }
+
+private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::map<std::string, std::optional<error>> outcomes_;
+};
+
 struct handles {
   current<gate_handle> gate;
   current<effect_handle> effect;
@@ -377,7 +415,8 @@ public:
       ids_(std::make_shared<id_source>(time_, random_)),
       taps_(std::make_shared<node_tap>()),
       clocks_(std::make_shared<system_clocks>()),
-      handles_(std::make_shared<handles>()) {}
+      handles_(std::make_shared<handles>()),
+      activations_(std::make_shared<activations>()) {}
 
   ~node() override { stop(); }
 
@@ -404,6 +443,9 @@ public:
     system_ = std::make_unique<caf::actor_system>(*system_config_);
     system_->await_actors_before_shutdown(false);
     root_ = supervise::start(*system_, tree(), taps_, time_, random_, watcher());
+    if (auto r = activations_->wait(parts_.components); !r) {
+      return r;
+    }
 
     api::environment env;
     env.store = store_;
@@ -645,6 +687,10 @@ private:
     env.random = random_;
     env.taps = taps_;
     env.clocks = clocks_;
+    env.started = [all = activations_](const std::string& name,
+                                       const std::optional<error>& refused) {
+      all->note(name, refused);
+    };
     auto h = host::start_shell(s, env, c);
     const std::lock_guard lock(handles_->mutex);
     handles_->shells[c->name] = h;
@@ -664,7 +710,8 @@ private:
                           [all = handles_] { return all->effect.get(); },
                           [all = handles_] { return all->escalation.get(); },
                           *parts_.policy,
-                          {}};
+                          {},
+                          case_rows_};
     std::map<std::string, std::string> releases;
     for (const auto& c : parts_.components) {
       releases[c->name] = c->file->release();
@@ -803,8 +850,10 @@ private:
   std::shared_ptr<node_tap> taps_;
   std::shared_ptr<system_clocks> clocks_;
   std::shared_ptr<handles> handles_;
+  std::shared_ptr<activations> activations_;
   std::shared_ptr<ledger::store> store_;
   std::shared_ptr<dispatch::exchange> exchange_;
+  std::shared_ptr<flow::case_rows> case_rows_ = std::make_shared<flow::case_rows>();
   std::unique_ptr<system_config> system_config_;
   std::unique_ptr<caf::actor_system> system_;
   supervise::supervisor_handle root_;

@@ -226,27 +226,33 @@ TEST_CASE("the rows hold one live case per key and notice who was first", "[flow
   driven_case c(flow);
   c.open();
   const auto first = c.state;
+  case_rows rows;
+  const auto copy = [](const case_state& s) { return std::make_shared<const case_state>(s); };
   REQUIRE(commit([&](auto& tx) { return remember(tx, flow); }));
-  REQUIRE(commit([&](auto& tx) { return insert(tx, first); }));
+  REQUIRE(commit([&](auto& tx) { return rows.insert(tx, copy(first)); }));
 
   auto second = first;
   second.case_id = "CASE2";
-  auto twice = commit([&](auto& tx) { return insert(tx, second); });
+  auto twice = commit([&](auto& tx) { return rows.insert(tx, copy(second)); });
   REQUIRE_FALSE(twice);
   CHECK(twice.error().code() == errc::conflict);
 
   c.give(settled{settle(), 99});
   REQUIRE(commit([&](ledger::transaction& tx) -> result<void> {
-    auto live = find_live(tx, first.flow, "L1");
+    auto live = rows.find_live(tx, first.flow, "L1");
     if (!live || !*live || (*live)->rev != 1) {
       return error(errc::internal, "the live case was not found");
     }
-    return save(tx, c.state, 1);
+    return rows.save(tx, copy(c.state), 1);
   }));
-  auto stale = commit([&](auto& tx) { return save(tx, first, 1); });
+  auto stale = commit([&](auto& tx) { return rows.save(tx, copy(first), 1); });
   REQUIRE_FALSE(stale);
   CHECK(stale.error().code() == errc::conflict);
-  REQUIRE(commit([&](auto& tx) { return insert(tx, second); })); // the key is free again
+  case_rows forgetful; // as after a restart: the row alone says where the case stands
+  stale = commit([&](auto& tx) { return forgetful.save(tx, copy(first), 1); });
+  REQUIRE_FALSE(stale);
+  CHECK(stale.error().code() == errc::conflict);
+  REQUIRE(commit([&](auto& tx) { return rows.insert(tx, copy(second)); })); // the key is free again
 
   const auto other = compiled(changed("floor = \"", "floor = \"1"));
   auto changed_in_place = commit([&](auto& tx) { return remember(tx, other); });

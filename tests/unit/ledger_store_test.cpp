@@ -401,3 +401,87 @@ TEST_CASE("the key is private and stays the same", "[ledger]") {
   o.origin = "another.example/ledger";
   CHECK(store::open(o).error().code() == errc::invalid);
 }
+
+namespace {
+
+std::function<result<void>(connection&)> writes_note(std::string name, std::string text) {
+  return [name = std::move(name), text = std::move(text)](connection& db) -> result<void> {
+    auto r = db.exec("INSERT INTO note(name, text) VALUES(?, ?) "
+                     "ON CONFLICT(name) DO UPDATE SET text = excluded.text",
+                     {name, text});
+    return r ? result<void>() : result<void>(r.error());
+  };
+}
+
+std::string note(connection& db, const std::string& name) {
+  auto rows = db.query("SELECT text FROM note WHERE name = ?", {name});
+  REQUIRE(rows);
+  return rows->empty() ? "" : rows->front().text(0);
+}
+
+unit work(std::function<result<void>(transaction&)> apply) {
+  return {"test.work", record_class::a, std::move(apply), {}, {}};
+}
+
+} // namespace
+
+TEST_CASE("a deferred row is written with the commit, and only as it is then", "[ledger]") {
+  temporary_directory dir;
+  auto s = open_store(test_options(dir.path()));
+  int written = 0;
+  REQUIRE(s->commit(work([&](transaction& t) -> result<void> {
+    t.defer("note/a", [&](connection& db) {
+      ++written;
+      return writes_note("a", "first")(db);
+    });
+    t.defer("note/a", writes_note("a", "second"));
+    t.defer("note/b", writes_note("b", "gone"));
+    CHECK(note(t.db(), "a").empty()); // not yet
+    CHECK(t.drop("note/b"));
+    CHECK_FALSE(t.drop("note/b"));
+    return {};
+  })));
+  auto reader = s->reader();
+  REQUIRE(reader);
+  CHECK(written == 0);
+  CHECK(note(**reader, "a") == "second");
+  CHECK(note(**reader, "b").empty());
+}
+
+TEST_CASE("what a failed unit deferred, dropped or wrote is as before it", "[ledger]") {
+  temporary_directory dir;
+  auto s = open_store(test_options(dir.path()));
+  std::vector<std::string> undone;
+  std::promise<void> both_in;
+  // One group: the first unit waits in it while the second fails.
+  s->submit(work([&](transaction& t) -> result<void> {
+    t.defer("note/a", writes_note("a", "kept"));
+    t.defer("note/b", writes_note("b", "kept"));
+    t.on_undone([&] { undone.emplace_back("first"); });
+    both_in.get_future().wait();
+    return {};
+  }));
+  auto failed = std::make_shared<std::promise<bool>>();
+  s->submit(unit{"test.fails", record_class::a,
+                 [&](transaction& t) -> result<void> {
+                   t.defer("note/a", writes_note("a", "wrong"));
+                   t.drop("note/b");
+                   t.defer("note/c", writes_note("c", "wrong"));
+                   REQUIRE(t.settle());
+                   CHECK(note(t.db(), "c") == "wrong"); // statements see it after settle
+                   t.on_undone([&] { undone.emplace_back("second, begun"); });
+                   t.on_undone([&] { undone.emplace_back("second, ended"); });
+                   return error(errc::conflict, "no");
+                 },
+                 {},
+                 [failed](const result<receipt>& r) { failed->set_value(!r); }});
+  both_in.set_value();
+  REQUIRE(failed->get_future().get());
+  REQUIRE(s->commit(work([](transaction&) -> result<void> { return {}; })));
+  auto reader = s->reader();
+  REQUIRE(reader);
+  CHECK(note(**reader, "a") == "kept");
+  CHECK(note(**reader, "b") == "kept");
+  CHECK(note(**reader, "c").empty());
+  CHECK(undone == std::vector<std::string>{"second, ended", "second, begun"});
+}
