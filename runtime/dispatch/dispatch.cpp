@@ -67,8 +67,53 @@ CREATE TABLE dead_letter(
 ) STRICT;
 )sql";
 
+/// A timer has no record to read its case from.
+constexpr const char* schema_2 = R"sql(
+ALTER TABLE delivery ADD COLUMN case_id TEXT NOT NULL DEFAULT '';
+ALTER TABLE dead_letter ADD COLUMN case_id TEXT NOT NULL DEFAULT '';
+)sql";
+
 constexpr const char* delivery_columns =
-  "id, seq, receiver, kind, topic, key, token, status, tag, idempotency_key, failed_attempts";
+  "id, seq, receiver, kind, topic, key, token, status, tag, idempotency_key, failed_attempts, "
+  "case_id";
+
+/// What is handed out when a timer fires.
+std::shared_ptr<const envelope> timer_event(std::string key, std::string case_id,
+                                            timestamp time) {
+  static const auto nothing = std::make_shared<const json>(json::object());
+  envelope e;
+  e.source = "clock";
+  e.type = "timer";
+  e.time = time;
+  e.subject = std::move(key);
+  e.case_id = std::move(case_id);
+  e.data = "{}";
+  e.document = nothing;
+  return std::make_shared<const envelope>(std::move(e));
+}
+
+/// The envelope that a record carries, for the receiver that `key` belongs to. Errors: corrupt.
+result<std::shared_ptr<const envelope>> recorded_event(connection& db, std::uint64_t seq,
+                                                       std::string key) {
+  auto records = ledger::read_records(db, seq, seq, 1);
+  if (!records) {
+    return std::move(records).error();
+  }
+  if (records->empty()) {
+    return error(errc::corrupt, "a delivery names a record that does not exist")
+      .at("seq", std::to_string(seq));
+  }
+  auto body = parse_json(records->front().body, {.bytes = 8u << 20, .depth = 80});
+  if (!body) {
+    return std::move(body).error().at("seq", std::to_string(seq));
+  }
+  auto e = envelope_from_json(*body);
+  if (!e) {
+    return std::move(e).error().at("seq", std::to_string(seq));
+  }
+  e->subject = std::move(key);
+  return std::make_shared<const envelope>(std::move(*e));
+}
 
 /// Rebuilds the delivery of a row; its envelope is the body of the record it names.
 result<delivery> read_delivery(connection& db, const ledger::row& r) {
@@ -83,24 +128,15 @@ result<delivery> read_delivery(connection& db, const ledger::row& r) {
   d.tag = r.text(8);
   d.idempotency_key = r.text(9);
   d.attempt = static_cast<std::uint32_t>(r.integer(10)) + 1;
-  auto records = ledger::read_records(db, d.seq, d.seq, 1);
-  if (!records) {
-    return std::move(records).error();
+  if (d.seq == 0) {
+    d.event = timer_event(r.text(5), r.text(11), {});
+    return d;
   }
-  if (records->empty()) {
-    return error(errc::corrupt, "a delivery names a record that does not exist")
-      .at("seq", std::to_string(d.seq));
-  }
-  auto body = parse_json(records->front().body, {.bytes = 8u << 20, .depth = 80});
-  if (!body) {
-    return std::move(body).error().at("seq", std::to_string(d.seq));
-  }
-  auto e = envelope_from_json(*body);
+  auto e = recorded_event(db, d.seq, r.text(5));
   if (!e) {
-    return std::move(e).error().at("seq", std::to_string(d.seq));
+    return std::move(e).error();
   }
-  e->subject = r.text(5);
-  d.event = std::make_shared<const envelope>(std::move(*e));
+  d.event = std::move(*e);
   return d;
 }
 
@@ -110,11 +146,11 @@ std::string request_key(std::uint64_t id) { return "request/" + std::to_string(i
 result<void> write_row(connection& db, const delivery& d, std::uint32_t failed_attempts) {
   auto r = db.exec(
     "INSERT INTO delivery(id, seq, receiver, kind, topic, key, token, status, tag, "
-    "idempotency_key, failed_attempts) VALUES(?,?,?,?,?,?,?,?,?,?,?)",
+    "idempotency_key, failed_attempts, case_id) VALUES(?,?,?,?,?,?,?,?,?,?,?,?)",
     {d.id, static_cast<std::int64_t>(d.seq), d.receiver, static_cast<std::int64_t>(d.kind),
      d.topic, d.event->subject, static_cast<std::int64_t>(d.token),
      static_cast<std::int64_t>(d.status), ledger::blob{d.tag}, d.idempotency_key,
-     static_cast<std::int64_t>(failed_attempts)});
+     static_cast<std::int64_t>(failed_attempts), d.event->case_id});
   return r ? result<void>() : std::move(r).error();
 }
 
@@ -143,7 +179,7 @@ exchange::exchange(std::shared_ptr<id_source> ids, std::string tenant)
     routes_(std::make_shared<const routes>()) {}
 
 std::vector<ledger::migration> exchange::migrations() {
-  return {{"dispatch", 1, schema_1}};
+  return {{"dispatch", 1, schema_1}, {"dispatch", 2, schema_2}};
 }
 
 void exchange::set_routes(std::shared_ptr<const routes> r) {
@@ -214,6 +250,7 @@ result<std::uint64_t> exchange::record_envelope(transaction& tx, envelope& e,
   if (e.tenant.empty()) {
     e.tenant = tenant_;
   }
+  std::erase(e.causes, 0u);
   std::sort(e.labels.begin(), e.labels.end());
   e.labels.erase(std::unique(e.labels.begin(), e.labels.end()), e.labels.end());
   ledger::record r;
@@ -569,12 +606,12 @@ result<void> exchange::bury(transaction& tx, const delivery& d, errc code,
   }
   auto r = tx.db().exec(
     "INSERT INTO dead_letter(seq, receiver, kind, topic, key, token, status, tag, "
-    "idempotency_key, attempts, code, reason, time, state) "
-    "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,'dead')",
+    "idempotency_key, attempts, code, reason, time, case_id, state) "
+    "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,'dead')",
     {static_cast<std::int64_t>(d.seq), d.receiver, static_cast<std::int64_t>(d.kind), d.topic,
      d.event->subject, static_cast<std::int64_t>(d.token), static_cast<std::int64_t>(d.status),
      ledger::blob{d.tag}, d.idempotency_key, static_cast<std::int64_t>(d.attempt),
-     std::string(to_string(code)), reason, micros(tx.now())});
+     std::string(to_string(code)), reason, micros(tx.now()), d.event->case_id});
   if (!r) {
     return std::move(r).error();
   }
@@ -642,8 +679,8 @@ result<std::uint64_t> exchange::refuse(transaction& tx, const std::string& by, e
 result<void> exchange::replay(transaction& tx, std::int64_t dead_letter_id,
                               const std::string& principal) {
   auto rows = tx.db().query(
-    "SELECT seq, receiver, kind, topic, key, token, status, tag, idempotency_key, state "
-    "FROM dead_letter WHERE id = ?",
+    "SELECT seq, receiver, kind, topic, key, token, status, tag, idempotency_key, state, "
+    "case_id FROM dead_letter WHERE id = ?",
     {dead_letter_id});
   if (!rows) {
     return std::move(rows).error();
@@ -671,27 +708,18 @@ result<void> exchange::replay(transaction& tx, std::int64_t dead_letter_id,
       .at("id", std::to_string(dead_letter_id));
   }
   const auto seq = row.number(0);
-  auto records = ledger::read_records(tx.db(), seq, seq, 1);
-  if (!records) {
-    return std::move(records).error();
+  auto event = seq == 0 ? timer_event(row.text(4), row.text(10), tx.now())
+                        : recorded_event(tx.db(), seq, row.text(4));
+  if (!event) {
+    return std::move(event).error();
   }
-  auto body = parse_json(records->empty() ? "" : records->front().body,
-                         {.bytes = 8u << 20, .depth = 80});
-  if (!body) {
-    return std::move(body).error().at("seq", std::to_string(seq));
-  }
-  auto e = envelope_from_json(*body);
-  if (!e) {
-    return std::move(e).error();
-  }
-  e->subject = row.text(4);
   ledger::record rec;
   rec.kind = "replay";
   rec.cls = ledger::record_class::a;
   rec.source = principal;
   rec.target = row.text(1);
   rec.principal = principal;
-  rec.case_id = e->case_id;
+  rec.case_id = (*event)->case_id;
   rec.causes = {seq};
   rec.detail = {{"dead_letter", dead_letter_id}, {"topic", row.text(3)}};
   if (auto s = tx.append(rec); !s) {
@@ -699,7 +727,7 @@ result<void> exchange::replay(transaction& tx, std::int64_t dead_letter_id,
   }
   delivery d;
   d.seq = seq;
-  d.event = std::make_shared<const envelope>(std::move(*e));
+  d.event = std::move(*event);
   d.receiver = row.text(1);
   d.kind = kind;
   d.topic = row.text(3);
@@ -772,25 +800,18 @@ result<void> exchange::time_out(transaction& tx, std::uint64_t id, const request
 }
 
 result<void> exchange::fire_timer(transaction& tx, std::uint64_t id, const request& r) {
-  close_request(tx, id);
-  envelope e;
-  e.source = "clock";
-  e.type = "timer";
-  e.subject = r.key;
-  e.case_id = r.case_id;
-  e.data = "{}";
-  auto seq = record_envelope(tx, e, r.asker, ledger::record_class::b, "timer");
-  if (!seq) {
-    return std::move(seq).error();
-  }
+  const auto closed = close_request(tx, id); // `r` lives in it
   delivery d;
-  d.seq = *seq;
-  d.event = std::make_shared<const envelope>(std::move(e));
+  d.event = timer_event(r.key, r.case_id, tx.now());
   d.receiver = r.asker;
   d.kind = delivery_kind::timer;
   d.topic = "timer";
   d.token = id;
   d.tag = r.tag;
+  tx.on_applied([this] {
+    const std::lock_guard lock(mutex_);
+    ++counters_.timers;
+  });
   return queue(tx, std::move(d));
 }
 

@@ -41,7 +41,7 @@ enum class delivery_kind : std::int32_t {
 /// One envelope on its way to one receiver.
 struct delivery {
   std::int64_t id = 0; ///< order of handing out
-  std::uint64_t seq = 0;
+  std::uint64_t seq = 0; ///< of its record; 0: a timer, which is counted and not recorded singly
   envelope_ptr event;
   std::string receiver; ///< a component, or "flow" or "effect"
   delivery_kind kind = delivery_kind::message;
@@ -83,6 +83,7 @@ struct counters {
   std::uint64_t delivered = 0;
   std::uint64_t denied = 0;
   std::uint64_t dead = 0;
+  std::uint64_t timers = 0; ///< fired; class C of the ledger
 };
 
 /// Thread-safe. The functions that take a transaction run on the ledger's writer thread.

@@ -134,7 +134,9 @@ result<std::string> make_header(const record& r, const stamp& s) {
           .at("field", "causes");
     }
   }
-  header.numbers("causes", r.causes);
+  auto causes = r.causes;
+  std::erase(causes, 0u); // a timer has no record
+  header.numbers("causes", causes);
   if (s.channel_seq != 0) {
     header.number("chan_seq", s.channel_seq);
   }

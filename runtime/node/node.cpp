@@ -528,7 +528,8 @@ private:
       const auto c = exchange_ ? exchange_->count() : dispatch::counters{};
       return {{"messages", taps_->messages()}, {"accepted", c.accepted},
               {"delivered", c.delivered},      {"denied", c.denied},
-              {"dead", c.dead},                {"in_flight", c.accepted - c.delivered -
+              {"dead", c.dead},                {"timers", c.timers},
+              {"in_flight", c.accepted - c.delivered -
                                                                c.denied - c.dead}};
     };
     o.failed = [this](const error& e) {

@@ -288,3 +288,73 @@ TEST_CASE("intake takes an event once, quarantines another body and refuses a wr
   REQUIRE(db.ok());
   CHECK(dispatch::exchange::dead_letters(**db, 10)->size() == 3);
 }
+
+TEST_CASE("a timer leaves no record of its own and still survives a restart until it is finished",
+          "[dispatch]") {
+  fixture f;
+  f.attach("a");
+  const auto before = f.store->durable_seq();
+  REQUIRE(f.work([&](ledger::transaction& tx) {
+            return f.exchange->timer(tx, "a", f.exchange->new_request_id(),
+                                     std::chrono::seconds(5), "tag", "key", "case-1");
+          }).ok());
+  f.restart(); // it is not due yet: its request is what survives
+  f.attach("a");
+  CHECK(f.exchange->next_due() == f.time->now() + std::chrono::seconds(5));
+  f.time->advance(std::chrono::seconds(5));
+  REQUIRE(f.work([&](ledger::transaction& tx) {
+            return dropped(f.exchange->fire_due(tx, 10));
+          }).ok());
+  REQUIRE(f.mail["a"].size() == 1);
+  CHECK_FALSE(f.exchange->next_due());
+  CHECK(f.exchange->count().timers == 1);
+  f.restart(); // it fired and nobody finished it: its delivery is what survives
+  const auto waiting = f.attach("a");
+  REQUIRE(waiting.size() == 1);
+  CHECK(waiting[0].kind == delivery_kind::timer);
+  CHECK(waiting[0].tag == "tag");
+  CHECK(waiting[0].event->case_id == "case-1");
+  CHECK(waiting[0].event->subject == "key");
+  CHECK(f.store->durable_seq() == before);
+  REQUIRE(f.work([&](ledger::transaction& tx) {
+            return f.exchange->bury(tx, waiting[0], errc::plugin, "it threw twice");
+          }).ok());
+  REQUIRE(f.work([&](ledger::transaction& tx) {
+            return f.exchange->replay(tx, 1, "maria");
+          }).ok());
+  REQUIRE(f.mail["a"].size() == 1);
+  CHECK(f.mail["a"][0].event->case_id == "case-1");
+}
+
+TEST_CASE("a unit that fails takes back its deliveries, answers and timers", "[dispatch]") {
+  fixture f;
+  f.attach("order");
+  f.attach("a");
+  const auto request = f.exchange->new_request_id();
+  REQUIRE(f.work([&](ledger::transaction& tx) {
+            return dropped(f.exchange->ask(tx, "a", request, f.event("order.impact", "{}"),
+                                           std::chrono::seconds(30), "tag"));
+          }).ok());
+  REQUIRE(f.mail["order"].size() == 1);
+  const auto asked = f.mail["order"][0];
+  REQUIRE_FALSE(f.work([&](ledger::transaction& tx) -> result<void> {
+                   REQUIRE(f.exchange->finish(tx, asked.id).ok());
+                   REQUIRE(f.exchange->reply(tx, "order", request, CDK_OK, "{}", {}).ok());
+                   REQUIRE(f.exchange->timer(tx, "a", f.exchange->new_request_id(),
+                                             std::chrono::seconds(1), "", "", "").ok());
+                   return error(errc::internal, "no");
+                 }).ok());
+  CHECK(f.mail["a"].empty());
+  // Everything is as before: the question is still open, answered once, and no timer waits.
+  REQUIRE(f.work([&](ledger::transaction& tx) -> result<void> {
+            if (auto r = f.exchange->finish(tx, asked.id); !r) {
+              return r;
+            }
+            return dropped(f.exchange->reply(tx, "order", request, CDK_OK, "{}", {}));
+          }).ok());
+  CHECK(f.mail["a"].size() == 1);
+  CHECK_FALSE(f.exchange->next_due());
+  CHECK_FALSE(f.work([&](ledger::transaction& tx) {
+                 return f.exchange->finish(tx, asked.id);
+               }).ok());
+}
