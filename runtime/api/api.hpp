@@ -5,9 +5,11 @@
 ///    the configuration does not name gets nothing.
 ///  - Answers show committed state alone; an act is answered once it is durable.
 ///  - A request is one line of JSON of at most 1 MiB, answered by one line: {"ok":true,
-///    "result":...} or {"ok":false,"error":{"code","name","message","context"}}.
+///    "result":...} or {"ok":false,"error":{"code","name","message","context"}}. One method
+///    goes on talking: after `watch` come lines until {"ended":...}; see api/watch.hpp.
 #pragma once
 
+#include "api/watch.hpp"
 #include "contracts.hpp"
 #include "dispatch/dispatch.hpp"
 #include "ledger/ledger.hpp"
@@ -36,11 +38,17 @@ struct environment {
   std::function<json()> plugins;
   /// A person's decision; waits until it is durable.
   std::function<answer(decide)> decide_on;
+  std::shared_ptr<const clock> time = std::make_shared<system_clock>();
+  watch_limits watching;
 };
 
 /// One request of `who`. Errors: denied, invalid (parameters; names the field), not_found, ...
 result<json> call(const environment& env, const principal& who, const std::string& method,
                   const json& params);
+
+/// The one thing whose id begins so. Errors: not_found, invalid (several begin so).
+result<std::string> resolve(ledger::connection& db, const char* table, const char* column,
+                            const std::string& beginning, const char* what);
 
 class server {
 public:

@@ -28,6 +28,8 @@ std::size_t limit_of(const json& params) {
   return static_cast<std::size_t>(std::clamp<std::int64_t>(n, 1, list_max));
 }
 
+} // namespace
+
 /// People type the beginning of an id; it must be unambiguous.
 result<std::string> resolve(ledger::connection& db, const char* table, const char* column,
                             const std::string& beginning, const char* what) {
@@ -46,6 +48,8 @@ result<std::string> resolve(ledger::connection& db, const char* table, const cha
   }
   return rows->front().text(0);
 }
+
+namespace {
 
 json optional_time(const std::optional<timestamp>& t) {
   return t ? json(to_rfc3339(*t)) : json();

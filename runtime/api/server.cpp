@@ -14,6 +14,7 @@
 #include <condition_variable>
 #include <cstring>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <thread>
 
@@ -71,7 +72,8 @@ json error_json(const error& e) {
 class unix_server final : public server {
 public:
   unix_server(std::filesystem::path socket, descriptor listener, environment env)
-    : socket_(std::move(socket)), listener_(std::move(listener)), env_(std::move(env)) {
+    : socket_(std::move(socket)), listener_(std::move(listener)), env_(std::move(env)),
+      watches_(env_.store, env_.time, env_.watching) {
     thread_ = std::thread([this] { accept_all(); });
   }
   ~unix_server() override { stop(); }
@@ -83,6 +85,7 @@ public:
         return;
       }
       stopping_ = true;
+      watches_.stop("the node is stopping");
       ::shutdown(listener_.get(), SHUT_RDWR);
       for (const int fd : open_) {
         ::shutdown(fd, SHUT_RD); // what is under way may still be answered
@@ -154,29 +157,56 @@ private:
         buffer.append(chunk, static_cast<std::size_t>(n));
         continue;
       }
-      const auto answer = respond(peer.uid, std::string_view(buffer).substr(0, end));
+      const auto answer = respond(fd, peer.uid, std::string_view(buffer).substr(0, end));
       buffer.erase(0, end + 1);
-      if (!write(fd, answer)) {
+      if (!answer || !write(fd, *answer)) {
         return;
       }
     }
   }
 
-  json respond(std::uint32_t uid, std::string_view line) {
+  /// Nothing if the connection was a watch, which is over.
+  std::optional<json> respond(int fd, std::uint32_t uid, std::string_view line) {
     auto request = parse_json(line, {.bytes = line_bytes_max});
     if (!request) {
       return error_json(request.error());
+    }
+    if (!request->is_object()) {
+      return error_json(error(errc::malformed, "a request is a JSON object"));
     }
     auto who = principal_of(uid, text_or(*request, "as"));
     if (!who) {
       return error_json(who.error());
     }
-    auto result = call(env_, *who, text_or(*request, "method"),
-                       request->value("params", json::object()));
+    const auto method = text_or(*request, "method");
+    const auto params = request->value("params", json::object());
+    if (method == "watch") {
+      auto watched = watch(fd, params);
+      return watched ? std::nullopt : std::optional(error_json(watched.error()));
+    }
+    auto result = call(env_, *who, method, params);
     if (!result) {
       return error_json(result.error());
     }
-    return {{"ok", true}, {"result", std::move(*result)}};
+    return json{{"ok", true}, {"result", std::move(*result)}};
+  }
+
+  /// Every principal may: what is shown are headers, which `ledger.show` gives to all of them.
+  result<void> watch(int fd, const json& params) {
+    auto wanted = watch_request::from_json(params);
+    if (!wanted) {
+      return std::move(wanted).error();
+    }
+    if (auto& id = wanted->wanted.case_id; !id.empty()) {
+      auto db = env_.store->reader();
+      auto full = db ? resolve(**db, "flow_case", "case_id", id, "case")
+                     : result<std::string>(std::move(db).error());
+      if (!full) {
+        return std::move(full).error();
+      }
+      id = *full;
+    }
+    return watches_.serve(fd, *wanted);
   }
 
   /// One user id may stand for several principals (a shared terminal): then `as` chooses among
@@ -216,6 +246,7 @@ private:
   std::filesystem::path socket_;
   descriptor listener_;
   environment env_;
+  watch_desk watches_;
   std::thread thread_;
   std::mutex mutex_;
   std::condition_variable idle_;

@@ -132,6 +132,8 @@ struct checkpoint {
   std::string note; ///< the signed note
 };
 
+struct subscription; ///< ledger/live.hpp
+
 class store {
 public:
   /// Opens or creates. Migrates. Checks that the database is whole and belongs to the
@@ -148,6 +150,10 @@ public:
   /// A read-only view of committed state, from a small pool; safe from any thread. The
   /// connection goes back when the handle is dropped.
   virtual result<pooled_connection> reader() = 0;
+
+  /// Tells of records once they are durable, until the handle is dropped (a call that is
+  /// under way then still ends).
+  virtual std::shared_ptr<void> subscribe(subscription s) = 0;
 
   virtual std::uint64_t durable_seq() const = 0;
   virtual std::uint64_t applied_seq() const = 0;

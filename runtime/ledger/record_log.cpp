@@ -211,6 +211,9 @@ result<std::uint64_t> record_log::append(const record& r, timestamp now) {
     }
   }
   fresh_leaves_.push_back(leaf);
+  if (feed_ != nullptr) {
+    feed_->appended(r, s.seq, *header);
+  }
   return s.seq;
 }
 
@@ -229,6 +232,9 @@ void record_log::discard() {
   }
   fresh_leaves_.clear();
   fresh_channels_.clear();
+  if (feed_ != nullptr) {
+    feed_->forget_after(last_seq());
+  }
 }
 
 result<void> record_log::flush() {

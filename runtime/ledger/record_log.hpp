@@ -3,6 +3,7 @@
 
 #include "ledger/connection.hpp"
 #include "ledger/ledger.hpp"
+#include "ledger/live_feed.hpp"
 #include "ledger/merkle.hpp"
 #include "ledger/signed_note.hpp"
 
@@ -24,6 +25,8 @@ public:
                                                   std::string origin);
   /// Checks the newest checkpoint against the key. Errors: corrupt.
   result<void> check_signature(const verification_key& key) const;
+  /// Tells `feed`, which outlives the log, of everything that is appended or undone.
+  void tell(live_feed& feed) { feed_ = &feed; }
 
   result<std::uint64_t> append(const record& r, timestamp now);
   void keep();
@@ -61,6 +64,7 @@ private:
 
   sqlite_connection& db_;
   std::string origin_;
+  live_feed* feed_ = nullptr;
   statement insert_record_;
   statement insert_body_;
   statement put_channel_;

@@ -45,6 +45,10 @@ public:
 
   result<pooled_connection> reader() override { return readers_->take(); }
 
+  std::shared_ptr<void> subscribe(subscription s) override {
+    return writer_->subscribe(std::move(s));
+  }
+
   std::uint64_t durable_seq() const override { return writer_->durable_seq(); }
   std::uint64_t applied_seq() const override { return writer_->applied_seq(); }
 

@@ -89,6 +89,7 @@ writer::writer(options o, std::unique_ptr<sqlite_connection> db,
       last_now_(log_->last_time()) {
   durable_seq_ = log_->last_seq();
   applied_seq_ = log_->last_seq();
+  log_->tell(feed_);
 }
 
 writer::~writer() {
@@ -137,6 +138,27 @@ result<checkpoint> writer::sign() {
   }
   wake_.notify_one();
   return answer.get();
+}
+
+/// A unit of its own, so that the subscription begins between two records and its group,
+/// which may hold records that nobody listened to, is over before it is told of any.
+std::shared_ptr<void> writer::subscribe(subscription s) {
+  auto l = std::make_shared<live_feed::listener>();
+  l->what = std::move(s);
+  unit u;
+  u.name = "ledger.subscribe";
+  u.cls = record_class::a;
+  u.apply = [this, l](transaction&) -> result<void> {
+    feed_.add(l, log_->last_seq());
+    return {};
+  };
+  u.applied = [l](const result<receipt>& r) {
+    if (!r) {
+      l->end(r.error());
+    }
+  };
+  submit(std::move(u));
+  return std::shared_ptr<void>(l.get(), [l](void*) { l->dropped = true; });
 }
 
 void writer::stop() {
@@ -374,6 +396,8 @@ void writer::commit_group() {
   group_open_ = false;
   applied_seq_ = log_->last_seq();
   durable_seq_ = log_->last_seq();
+  // Before anything leaves the node: who watches sees an intent before its effect.
+  feed_.publish(log_->last_seq());
   for (auto* request : std::exchange(sign_requests_, {})) {
     request->set_value(*log_->newest());
   }
@@ -448,6 +472,7 @@ void writer::finish() {
       return;
     }
   }
+  feed_.end(refused(std::nullopt));
   // Closing the last connection moves the write-ahead log into the database.
   log_.reset();
   db_.reset();
@@ -483,6 +508,7 @@ void writer::fail(const error& e) {
     request->set_value(e);
   }
   const result<receipt> never(refused(e));
+  feed_.end(never.error());
   for (const auto& i : std::exchange(batch_, {})) {
     if (i.sign != nullptr) {
       i.sign->set_value(refused(e));

@@ -4,6 +4,7 @@
 #include "ledger/connection.hpp"
 #include "ledger/deferred.hpp"
 #include "ledger/ledger.hpp"
+#include "ledger/live_feed.hpp"
 #include "ledger/record_log.hpp"
 
 #include <atomic>
@@ -35,6 +36,7 @@ public:
   void start();
   void submit(unit u);
   result<checkpoint> sign();
+  std::shared_ptr<void> subscribe(subscription s);
   /// Finishes what is queued, signs the end and closes the database. Not waited for when
   /// called on the writer's own thread.
   void stop();
@@ -111,6 +113,7 @@ private:
 
   // From here on: the writer's thread alone.
   using steady = std::chrono::steady_clock;
+  live_feed feed_;
   std::deque<item> batch_;
   std::vector<waiting> group_;
   deferred_writes deferred_;

@@ -39,6 +39,7 @@ struct words {
   std::string output = "plugins.lock";
   std::string shell;
   wait_words wait;
+  watch_words watch;
   bool open = false;
   bool closed = false;
 };
@@ -60,6 +61,7 @@ public:
     app_.add_option("--as", w_.common.as,
                     "Act as this principal, if your user id has several");
     add_node();
+    add_watch();
     add_cases();
     add_approvals();
     add_ledger();
@@ -110,6 +112,26 @@ private:
         ->add_option("id", w_.letter, "Its number")
         ->required()
         ->check(CLI::PositiveNumber);
+  }
+
+  void add_watch() {
+    auto* watch = command(&app_, "watch", "What is happening now, as it happens",
+                          [this](session& s) { return cli::watch(s, w_.watch); });
+    auto& words = w_.watch;
+    watch->add_option("--case", words.case_id,
+                      "Only of this case, or the beginning of it");
+    watch->add_option("--kind", words.kinds, "Only this kind of record; may be repeated");
+    watch->add_option("--component", words.component,
+                      "Only from or for this component, or person:NAME");
+    auto* from = watch->add_option("--from", words.from, "Begin with this record");
+    watch->add_option("--since", words.since, "Begin so long ago: 30s, 10m, 2h, 1d")
+        ->excludes(from);
+    watch->add_flag("--all", words.all,
+                    "Also readings, timers and what the machinery says to itself");
+    watch->add_flag("--summary", words.summary, "Figures instead of records");
+    watch->add_option("--every", words.every, "Seconds between figures")
+        ->check(CLI::Range(std::int64_t{1}, std::int64_t{3600}))
+        ->capture_default_str();
   }
 
   void add_cases() {

@@ -85,12 +85,15 @@ client::~client() {
 
 client::client(client&& other) noexcept
     : fd_(std::exchange(other.fd_, -1)), place_(std::move(other.place_)),
-      buffer_(std::move(other.buffer_)) {}
+      buffer_(std::move(other.buffer_)), taken_(std::exchange(other.taken_, 0)),
+      searched_(std::exchange(other.searched_, 0)) {}
 
 client& client::operator=(client&& other) noexcept {
   std::swap(fd_, other.fd_);
   place_.swap(other.place_);
   buffer_.swap(other.buffer_);
+  std::swap(taken_, other.taken_);
+  std::swap(searched_, other.searched_);
   return *this;
 }
 
@@ -99,8 +102,8 @@ error client::broken(const std::string& why) const {
       .at("socket", place_);
 }
 
-result<json> client::ask(const std::string& method, const json& params,
-                         const std::string& as) {
+result<void> client::send(const std::string& method, const json& params,
+                          const std::string& as) {
   json request{{"method", method}, {"params", params}};
   if (!as.empty()) {
     request["as"] = as;
@@ -113,40 +116,101 @@ result<json> client::ask(const std::string& method, const json& params,
     }
     done += static_cast<std::size_t>(n);
   }
-  std::array<char, 65536> chunk{};
-  std::size_t searched = 0;
-  std::size_t end = std::string::npos;
-  while ((end = buffer_.find('\n', searched)) == std::string::npos) {
-    searched = buffer_.size();
+  return {};
+}
+
+result<std::optional<json>> client::take_line() {
+  const auto end = buffer_.find('\n', searched_);
+  if (end == std::string::npos) {
+    searched_ = buffer_.size();
     if (buffer_.size() > answer_bytes_max) {
       return error(errc::limit,
                    "the node's answer is larger than 256 MiB: ask for less with "
                    "--limit");
     }
-    const auto n = ::recv(fd_, chunk.data(), chunk.size(), 0);
+    return std::optional<json>();
+  }
+  auto line = parse_json(std::string_view(buffer_).substr(taken_, end - taken_),
+                         {.bytes = answer_bytes_max, .depth = 160});
+  taken_ = searched_ = end + 1;
+  if (taken_ == buffer_.size()) {
+    buffer_.clear();
+    taken_ = searched_ = 0;
+  }
+  if (!line) {
+    return std::move(line).error().at("socket", place_);
+  }
+  return std::optional<json>(std::move(*line));
+}
+
+/// True if something came; false if nothing is there and `flags` say not to wait.
+result<bool> client::read_more(int flags) {
+  std::array<char, 65536> chunk{};
+  for (;;) {
+    const auto n = ::recv(fd_, chunk.data(), chunk.size(), flags);
+    if (n > 0) {
+      buffer_.erase(0, taken_);
+      searched_ -= taken_;
+      taken_ = 0;
+      buffer_.append(chunk.data(), static_cast<std::size_t>(n));
+      return true;
+    }
     if (n < 0 && errno == EINTR) {
       continue;
     }
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+      return false;
+    }
+    return broken("the node closed the connection before it answered");
+  }
+}
+
+result<std::optional<json>> client::heard() {
+  for (;;) {
+    auto line = take_line();
+    if (!line || *line) {
+      return line;
+    }
+    const auto more = read_more(MSG_DONTWAIT);
+    if (!more) {
+      return more.error();
+    }
+    if (!*more) {
+      return std::optional<json>();
+    }
+  }
+}
+
+result<json> client::answer_in(json line) {
+  if (!line.is_object() || line.value("ok", json(false)) != json(true)) {
+    return error_from(line);
+  }
+  return line.value("result", json());
+}
+
+result<json> client::ask(const std::string& method, const json& params,
+                         const std::string& as) {
+  if (auto sent = send(method, params, as); !sent) {
+    return std::move(sent).error();
+  }
+  for (;;) {
+    auto line = take_line();
+    if (!line) {
+      return std::move(line).error();
+    }
+    if (*line) {
+      return answer_in(std::move(**line));
+    }
+    const auto more = read_more(0);
+    if (!more) {
+      return more.error();
+    }
+    if (!*more) {
       return error(errc::timeout,
                    "the node has not answered for a minute; look at its log")
           .at("socket", place_);
     }
-    if (n <= 0) {
-      return broken("the node closed the connection before it answered");
-    }
-    buffer_.append(chunk.data(), static_cast<std::size_t>(n));
   }
-  auto answer = parse_json(std::string_view(buffer_).substr(0, end),
-                           {.bytes = answer_bytes_max, .depth = 160});
-  buffer_.erase(0, end + 1);
-  if (!answer) {
-    return std::move(answer).error().at("socket", place_);
-  }
-  if (!answer->is_object() || answer->value("ok", json(false)) != json(true)) {
-    return error_from(*answer);
-  }
-  return answer->value("result", json());
 }
 
 } // namespace crossdock::cli

@@ -69,6 +69,22 @@ ending ledger_verify(session& s, const std::filesystem::path& directory,
 // -----------------------------------------------------------------------------
 ending summary(session& s);
 
+// -- watch.cpp
+// -------------------------------------------------------------------------------
+struct watch_words {
+  std::vector<std::string> kinds; ///< empty: all
+  std::string case_id;
+  std::string component;
+  std::uint64_t from = 0; ///< 0: from now on
+  std::string since;      ///< "10m"; empty: from now on
+  bool all = false;       ///< also what is part of the machinery
+  bool summary = false;   ///< figures instead of records
+  std::int64_t every = 1; ///< seconds between figures
+};
+/// Until the node stops or the user interrupts it. Errors: unavailable and timeout when
+/// the watch ended without the user's will.
+ending watch(session& s, const watch_words& w);
+
 // -- files alone
 // -----------------------------------------------------------------------------
 ending config_check(session& s, const std::filesystem::path& file);

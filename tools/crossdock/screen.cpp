@@ -165,6 +165,29 @@ void screen::field(std::string_view name, std::string_view value, std::size_t na
   }
 }
 
+void screen::columns(const std::vector<fixed>& before, std::string_view text, colour c,
+                     bool wrapped) {
+  constexpr std::size_t gap = 2;
+  std::size_t used = 0;
+  for (const auto& f : before) {
+    auto safe = clean(f.text);
+    std::replace(safe.begin(), safe.end(), '\n', ' ');
+    const auto fill = f.width - std::min(f.width, columns_of(safe)) + gap;
+    *out_ << paint(safe, f.paint) << spaces(fill);
+    used += columns_of(safe) + fill;
+  }
+  if (!wrapped) {
+    auto safe = clean(text);
+    std::replace(safe.begin(), safe.end(), '\n', ' ');
+    *out_ << paint(safe, c) << '\n';
+    return;
+  }
+  const auto lines = wrap(text, width_ - std::min(width_ / 2, used));
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    *out_ << (i > 0 ? spaces(used) : "") << paint(lines[i], c) << '\n';
+  }
+}
+
 void screen::line(std::string_view text) {
   *out_ << clean(text) << '\n';
 }

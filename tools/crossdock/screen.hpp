@@ -33,6 +33,15 @@ public:
   /// Nothing is printed for an empty value.
   void field(std::string_view name, std::string_view value, std::size_t name_width = 14,
              std::size_t indent = 0);
+  struct fixed {
+    std::string_view text;
+    std::size_t width = 0;
+    colour paint = colour::none;
+  };
+  /// Columns that take at least their width, and `text` behind them: wrapped beside them,
+  /// or all in one line.
+  void columns(const std::vector<fixed>& before, std::string_view text, colour c,
+               bool wrapped);
   void line(std::string_view text = "");
   /// As it is, unwrapped: commands that people copy.
   void verbatim(std::string_view text);

@@ -30,13 +30,14 @@ result<fs::path> session::socket() const {
       "give the node's --config FILE (there is no ./data/crossdock.sock here either)");
 }
 
+result<client> session::connect() const {
+  auto place = socket();
+  return place ? client::connect(*place) : result<client>(std::move(place).error());
+}
+
 result<json> session::ask(const std::string& method, const json& params) {
   if (!node_) {
-    auto place = socket();
-    if (!place) {
-      return std::move(place).error();
-    }
-    auto connected = client::connect(*place);
+    auto connected = connect();
     if (!connected) {
       return std::move(connected).error();
     }

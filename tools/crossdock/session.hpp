@@ -48,6 +48,8 @@ public:
   /// ./data/crossdock.sock. Errors: unavailable, naming these; what reading the
   /// configuration gives.
   result<std::filesystem::path> socket() const;
+  /// A conversation of its own. Errors: as client.
+  result<client> connect() const;
   /// Connects with the first question. Errors: as client.
   result<json> ask(const std::string& method, const json& params = json::object());
   /// With --json: prints `value` and is true.

@@ -1,0 +1,1 @@
+crossdock_test(unit/ledger_live LIBS crossdock_ledger)

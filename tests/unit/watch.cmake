@@ -1,0 +1,1 @@
+crossdock_test(unit/watch LIBS crossdock_api crossdock_ledger)
