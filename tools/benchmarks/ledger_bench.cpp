@@ -114,6 +114,7 @@ durable_figures durable_units(store& s, int producers, double seconds) {
   const auto end = start + std::chrono::duration_cast<steady::duration>(
                                std::chrono::duration<double>(seconds));
   std::vector<std::future<std::vector<double>>> running;
+  running.reserve(static_cast<std::size_t>(producers));
   for (int p = 0; p < producers; ++p) {
     running.push_back(
         std::async(std::launch::async, [&s, p, end] { return commits_of(s, p, end); }));
@@ -321,9 +322,7 @@ void print(const nlohmann::ordered_json& measured, const std::string& to) {
   }
 }
 
-} // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
   CLI::App app("Measures the ledger on the disk of DIRECTORY.");
   std::string to;
   std::string directory = ".";
@@ -337,11 +336,17 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? 0 : 2;
   }
+  print(measure(directory, seconds), to);
+  return 0;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
   try {
-    print(measure(directory, seconds), to);
-    return 0;
+    return run(argc, argv);
   } catch (const std::exception& e) {
-    fmt::print(stderr, "bench_ledger: {}\n", e.what());
+    std::fprintf(stderr, "bench_ledger: %s\n", e.what());
     return 1;
   }
 }
