@@ -1,0 +1,6 @@
+"""Every benchmark by its name. A module of its own each: BRIEF, prepare(place),
+measure(place) -> result.Measured, show(whole) -> text."""
+
+from bench import decisions, ledger
+
+ALL = {"decisions": decisions, "ledger": ledger}
