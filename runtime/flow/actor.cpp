@@ -215,11 +215,8 @@ private:
              const std::shared_ptr<std::vector<verdict>>& verdicts) {
     ledger::unit u;
     u.name = "flow.step";
-    for (const auto& a : o->actions) {
-      if (std::holds_alternative<propose>(a) || std::holds_alternative<withdraw>(a)) {
-        u.cls = ledger::record_class::a;
-      }
-    }
+    // Class b, also with a proposal in it: an effect's own unit commits at once and this one
+    // with it, and a person sees an approval when it is committed.
     u.apply = [env = env_, d, o, verdicts, rev = rev_,
                fresh = !state_->started()](transaction& tx) -> result<void> {
       if (auto r = env->exchange->finish(tx, d->id); !r) {

@@ -210,8 +210,7 @@ private:
       payload == parsed->end() ? json::object() : std::move(*payload));
     e.data = to_text(*e.document);
     ledger::unit u;
-    u.name = "host.post";
-    u.cls = ledger::record_class::a;
+    u.name = "host.post"; // the source is told with the group's commit, at most 2 ms later
     u.apply = [e = std::move(e), intake = env.intake](ledger::transaction& tx) -> result<void> {
       auto admitted = intake->admit(tx, e);
       return admitted ? result<void>() : std::move(admitted).error();
@@ -590,12 +589,6 @@ private:
     }
     ledger::unit u;
     u.name = "host.step";
-    for (const auto& e : s->effects) {
-      // What a connector takes in is durable before anybody hears of it.
-      if (component_->connector && std::holds_alternative<send_effect>(e)) {
-        u.cls = ledger::record_class::a;
-      }
-    }
     u.apply = [env = env_, component = component_, s, text,
                j](ledger::transaction& tx) -> result<void> {
       return write_step(tx, env, *component, *s, *text, *j);

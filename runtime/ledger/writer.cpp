@@ -303,7 +303,8 @@ void writer::apply(unit u) {
   applied_seq_ = log_->last_seq();
   group_changed_ = group_changed_ || told.ok();
   const bool waits = u.durable || !t.durable_actions.empty();
-  group_urgent_ = group_urgent_ || waits || (told && u.cls == record_class::a);
+  // Whoever waits for a unit of class b waits with its group: a commit blocks what comes next.
+  group_urgent_ = group_urgent_ || (told && u.cls == record_class::a);
   const auto applied = std::move(u.applied);
   if (group_changed_ && waits) {
     // Also a refusal waits: it may rest on what units before it changed and nobody

@@ -21,9 +21,7 @@ namespace crossdock::ledger {
 /// running, submit() answers `unavailable` on the caller's thread.
 ///
 /// A group is one SQLite transaction with a savepoint per unit. It commits when
-///  - something in it asks to be durable (class a, a `durable` callback, an on_durable
-///  action,
-///    a checkpoint) and nothing more is queued, or
+///  - a unit of class a or a checkpoint is in it and nothing more is queued, or
 ///  - it has group_records_max units or records, or its first unit has waited group_wait.
 class writer {
 public:
