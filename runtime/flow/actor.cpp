@@ -677,7 +677,8 @@ private:
   /// Its row says everything.
   void passivate(std::map<std::string, awake_case>::iterator it) {
     by_address_.erase(it->second.actor.address());
-    caf::anon_send(it->second.actor, shut_down{});
+    // Not as a command of the host: that a case rests is nothing anybody asked for.
+    send_exit(it->second.actor, caf::exit_reason::user_shutdown);
     awake_.erase(it);
   }
 
