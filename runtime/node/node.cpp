@@ -22,6 +22,7 @@
 #include <fstream>
 #include <mutex>
 #include <sstream>
+#include <thread>
 
 namespace crossdock::node {
 namespace {
@@ -394,9 +395,9 @@ struct handles {
 struct system_config : caf::actor_system_config {
   explicit system_config(std::size_t threads) {
     add_message_types<caf::id_block::crossdock>();
-    if (threads > 0) {
-      set("scheduler.max-threads", threads);
-    }
+    // CAF's own default is at least four: on two cores they only wake one another.
+    set("scheduler.max-threads",
+        threads > 0 ? threads : std::max<std::size_t>(1, std::thread::hardware_concurrency()));
     set("scheduler.max-throughput", std::size_t{100});
     // Work stealing polls with sleeps of up to 10 ms when there is little to do, which every hop
     // of a decision would pay; sharing wakes a worker at once.
