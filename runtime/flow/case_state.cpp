@@ -1,5 +1,6 @@
 #include "flow/case_state.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace crossdock::flow {
@@ -25,12 +26,103 @@ json to_json(const made_proposal& p) {
           {"run", p.run},
           {"status", to_string(p.status)},
           {"withdrawing", p.withdrawing},
+          {"edits", p.edits},
           {"proposal", p.proposal},
           {"detail", p.detail}};
 }
 
 json to_json(const afterwards& a) {
-  return {{"restart", a.restart}, {"outcome", a.outcome}, {"trigger", a.trigger}};
+  return {{"restart", a.restart},
+          {"outcome", a.outcome},
+          {"trigger", a.trigger},
+          {"because", a.because}};
+}
+
+json to_json(const done_effect& e) {
+  json out{{"step", e.step},         {"run", e.run},
+           {"done", e.done},         {"effect", e.effect},
+           {"tool", e.tool},         {"args", e.args},
+           {"summary", e.summary},   {"expires_ms", e.expires.count()},
+           {"declared", e.declared}, {"wanted", e.wanted},
+           {"tries", e.tries},       {"attempt", e.attempt},
+           {"undo_id", e.undo_id},   {"resolved", e.resolved}};
+  if (e.undone) {
+    out["undone"] = to_string(*e.undone);
+  }
+  return out;
+}
+
+result<done_effect> effect_from(const json& v) {
+  done_effect e;
+  e.step = v.at("step").get<std::string>();
+  e.run = v.at("run").get<std::uint32_t>();
+  e.done = v.at("done");
+  e.effect = v.at("effect");
+  e.tool = v.at("tool").get<std::string>();
+  e.args = v.at("args");
+  e.summary = v.at("summary").get<std::string>();
+  e.expires = std::chrono::milliseconds(v.at("expires_ms").get<std::int64_t>());
+  e.declared = v.at("declared").get<bool>();
+  e.wanted = v.at("wanted").get<bool>();
+  e.tries = v.at("tries").get<std::uint32_t>();
+  e.attempt = v.at("attempt").get<std::uint32_t>();
+  e.undo_id = v.at("undo_id").get<std::string>();
+  e.resolved = v.at("resolved").get<bool>();
+  if (v.contains("undone")) {
+    e.undone = step_status_from(v["undone"].get<std::string>());
+    if (!e.undone) {
+      return corrupt("effects");
+    }
+  }
+  return e;
+}
+
+/// What a case of schema 1 has done, as far as it remembers: the last proposal. Its flow
+/// said nothing of undoing, so only a person may ask for it.
+std::optional<done_effect> effect_of_schema_1(const made_proposal& p) {
+  const auto tool = text_or(p.proposal, "reversal", "none");
+  const auto reference = text_or(p.detail, "reference");
+  if (p.status != step_status::executed || tool == "none" || reference.empty()) {
+    return std::nullopt;
+  }
+  done_effect e;
+  e.step = p.step;
+  e.run = p.run;
+  e.done = p.proposal;
+  e.done.erase("facts");
+  e.effect = p.detail;
+  e.tool = tool;
+  e.args = {{"reference", reference}};
+  e.summary = "Undo: " + text_or(p.proposal, "summary");
+  e.expires = std::chrono::hours(4);
+  return e;
+}
+
+constexpr std::array<std::string_view, 3> phase_names{"running", "stuck", "done"};
+
+json to_json(const undoing& u) {
+  return {{"at", phase_names[static_cast<std::size_t>(u.at)]},
+          {"because", u.because},
+          {"requester", u.requester},
+          {"why", u.why},
+          {"stuck_who", u.stuck_who},
+          {"index", u.index}};
+}
+
+result<undoing> undoing_from(const json& v, std::size_t effects) {
+  undoing u;
+  const auto name = v.at("at").get<std::string>();
+  const auto* it = std::find(phase_names.begin(), phase_names.end(), name);
+  u.index = v.at("index").get<std::size_t>();
+  if (it == phase_names.end() || u.index >= effects) {
+    return corrupt("undo");
+  }
+  u.at = static_cast<undoing::phase>(it - phase_names.begin());
+  u.because = v.at("because");
+  u.requester = v.at("requester").get<std::string>();
+  u.why = v.at("why").get<std::string>();
+  u.stuck_who = v.at("stuck_who").get<std::string>();
+  return u;
 }
 
 result<made_proposal> proposal_from(const json& v) {
@@ -43,6 +135,7 @@ result<made_proposal> proposal_from(const json& v) {
   p.run = v.value("run", 0u);
   p.status = *status;
   p.withdrawing = v.value("withdrawing", false);
+  p.edits = v.value("edits", 0u);
   p.proposal = v.value("proposal", json());
   p.detail = v.value("detail", json());
   return p;
@@ -71,6 +164,9 @@ json step_state::to_json() const {
   if (!ranking.is_null()) {
     out["ranking"] = ranking;
   }
+  if (!effect.is_null()) {
+    out["effect"] = effect;
+  }
   if (!by.empty()) {
     out["by"] = by;
   }
@@ -92,6 +188,7 @@ result<step_state> step_state::from_json(const json& v) {
   s.status = *status;
   s.answer = v.value("answer", json());
   s.ranking = v.value("ranking", json());
+  s.effect = v.value("effect", json());
   s.by = text_or(v, "by");
   s.release = text_or(v, "release");
   s.seq = v.value("seq", std::uint64_t{0});
@@ -131,7 +228,40 @@ json case_state::to_json() const {
   if (after) {
     out["after"] = flow::to_json(*after);
   }
+  if (!effects.empty()) {
+    out["effects"] = json::array();
+    for (const auto& e : effects) {
+      out["effects"].push_back(flow::to_json(e));
+    }
+    out["undo_attempts"] = undo_attempts;
+  }
+  if (undo) {
+    out["undo"] = flow::to_json(*undo);
+  }
   return out;
+}
+
+std::string case_state::phase() const {
+  if (open || !undo) {
+    return open ? "open" : "closed";
+  }
+  switch (undo->at) {
+  case undoing::phase::running:
+    return "compensating";
+  case undoing::phase::stuck:
+    return "stuck";
+  case undoing::phase::done:
+    break;
+  }
+  return std::any_of(effects.begin(), effects.end(),
+                     [](const done_effect& e) { return e.resolved; })
+             ? "resolved"
+             : "compensated";
+}
+
+bool case_state::undoable() const {
+  return std::any_of(effects.begin(), effects.end(),
+                     [](const done_effect& e) { return e.declared && !e.settled(); });
 }
 
 result<case_state> case_state::from_json(const json& v) try {
@@ -193,7 +323,27 @@ result<case_state> case_state::from_json(const json& v) try {
   if (v.contains("after")) {
     const auto& a = v["after"];
     s.after = afterwards{a.value("restart", false), text_or(a, "outcome"),
-                         a.value("trigger", json())};
+                         a.value("trigger", json()), a.value("because", json())};
+  }
+  for (const auto& stored : v.value("effects", json::array())) {
+    auto e = effect_from(stored);
+    if (!e) {
+      return std::move(e).error();
+    }
+    s.effects.push_back(std::move(*e));
+  }
+  if (v.value("schema", 0) < 2 && s.proposed) {
+    if (auto e = effect_of_schema_1(*s.proposed)) {
+      s.effects.push_back(std::move(*e));
+    }
+  }
+  s.undo_attempts = v.value("undo_attempts", 0u);
+  if (v.contains("undo")) {
+    auto u = undoing_from(v["undo"], s.effects.size());
+    if (!u) {
+      return std::move(u).error();
+    }
+    s.undo = std::move(*u);
   }
   return s;
 } catch (const json::exception& e) {
@@ -215,6 +365,9 @@ json case_state::data() const {
     if (!s.answer.is_null()) {
       step["answer"] = s.answer;
       step["by"] = s.by;
+    }
+    if (!s.effect.is_null()) {
+      step["effect"] = s.effect;
     }
     out["steps"][name] = std::move(step);
   }

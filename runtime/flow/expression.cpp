@@ -31,7 +31,7 @@ result<void> check_pointer(std::string_view pointer, const known_names& known) {
   }
   const auto end = pointer.find('/', 1);
   const auto root = pointer.substr(1, end == std::string_view::npos ? end : end - 1);
-  if (root == "trigger" || root == "case") {
+  if (root == "trigger" || root == "case" || known.roots.contains(std::string(root))) {
     return {};
   }
   if (root != "steps" || end == std::string_view::npos) {

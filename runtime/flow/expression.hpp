@@ -30,6 +30,7 @@ struct scope {
 struct known_names {
   std::set<std::string> steps; ///< that come earlier
   bool item = false;
+  std::set<std::string> roots = {}; ///< besides trigger, case and steps
 };
 
 /// Decimal text or a JSON number; a float, which only probabilities of answers are, is
