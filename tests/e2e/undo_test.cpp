@@ -274,7 +274,8 @@ TEST_CASE(
     CHECK(transfer_state(node, m.reference) == "cancelled");
     CHECK(state_of(node, m.approval) == "compensated");
     std::size_t cancels = 0;
-    for (const auto& e : node.ask("case.show", {{"case", m.case_id}})["effects"]) {
+    const auto shown = node.ask("case.show", {{"case", m.case_id}});
+    for (const auto& e : shown["effects"]) {
       cancels += e["tool"] == "erp.transfer.cancel" ? 1 : 0;
     }
     CHECK(cancels == 1);
