@@ -159,7 +159,7 @@ result<json> case_show(const environment& env, const principal&, const json& par
   }
   // What led to the trigger: its causes, back to what entered the node.
   json origins = json::array();
-  std::vector<std::uint64_t> next{state.trigger.value("seq", std::uint64_t{0})};
+  std::vector<std::uint64_t> next{state.trigger->value("seq", std::uint64_t{0})};
   for (int depth = 0; depth < 16 && !next.empty() && origins.size() < 64; ++depth) {
     std::vector<std::uint64_t> causes;
     for (const auto seq : next) {
@@ -217,7 +217,7 @@ result<json> case_show(const environment& env, const principal&, const json& par
                 {"closed_at", optional_time(state.closed_at)},
                 {"run", state.run},
                 {"records", count && !count->empty() ? count->front().integer(0) : 0}}},
-              {"trigger", state.trigger},
+              {"trigger", *state.trigger},
               {"origins", std::move(origins)},
               {"story", std::move(story)},
               {"approvals", std::move(approvals_json)},

@@ -193,7 +193,7 @@ private:
       spdlog::warn("{}: {} answered {}: {}", label(), e.source, d.topic,
                    valid.error().describe());
     }
-    a.payload = payload ? **payload : json::object();
+    a.payload = payload ? shared_json(*payload) : shared_json(json::object());
     a.source = e.source;
     a.release = env_->release_of(e.source);
     a.labels = e.labels;

@@ -103,7 +103,7 @@ private:
 
   /// The ledger number of the newest trigger this case has heard of.
   std::uint64_t latest_trigger() {
-    const auto seq = state().trigger.value("seq", std::uint64_t{0});
+    const auto seq = state().trigger->value("seq", std::uint64_t{0});
     return state().after && state().after->trigger.is_object()
                ? std::max(seq, state().after->trigger.value("seq", std::uint64_t{0}))
                : seq;
@@ -329,7 +329,7 @@ private:
       finish("failed", because_of("failed", "nobody answered " + rule.question));
       return false;
     }
-    const json data = state().data();
+    const case_view data(state());
     auto filled = fill(*rule.fallback, scope{data});
     if (!filled) {
       s.status = step_status::failed;
@@ -507,7 +507,7 @@ private:
   void run_from(std::size_t index) {
     while (index < flow_.steps().size()) {
       const auto& at = flow_.steps()[index];
-      const json data = state().data();
+      const case_view data(state());
       if (at.when) {
         auto holds = at.when->holds(scope{data});
         if (!holds) {
@@ -579,7 +579,7 @@ private:
     run_from(index);
   }
 
-  bool start_ask(const step& at, const ask_step& rule, const json& data) {
+  bool start_ask(const step& at, const ask_step& rule, const case_view& data) {
     auto payload = fill(rule.payload, scope{data});
     if (!payload) {
       fail(at.name, payload.error());
@@ -595,7 +595,7 @@ private:
   }
 
   /// False if the case went elsewhere.
-  bool rank(const step& at, std::size_t index, const json& data) {
+  bool rank(const step& at, std::size_t index, const case_view& data) {
     auto ranked = rank_options(std::get<rank_step>(at.what), scope{data});
     if (!ranked) {
       fail(at.name, ranked.error());

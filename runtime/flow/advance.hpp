@@ -56,7 +56,7 @@ struct answer {
   std::string step;
   std::uint32_t run = 0;
   int status = 0; ///< as in the plugin contract: 0 or above answered, -6 deadline
-  json payload;
+  shared_json payload;
   std::string source;  ///< the component that answered
   std::string release; ///< "crossdock.replenishment 0.1.0 sha256:...", if known
   std::vector<std::string> labels;

@@ -21,14 +21,39 @@ result<timestamp> time_at(const json& v, const char* name) {
   return t ? std::move(t) : result<timestamp>(corrupt(name));
 }
 
-json to_json(const made_proposal& p) {
-  return {{"step", p.step},
-          {"run", p.run},
+/// Without the proposal itself.
+json frame(const made_proposal& p) {
+  return {{"step", p.step},     {"run", p.run},
           {"status", to_string(p.status)},
           {"withdrawing", p.withdrawing},
-          {"edits", p.edits},
-          {"proposal", p.proposal},
-          {"detail", p.detail}};
+          {"edits", p.edits},   {"detail", p.detail}};
+}
+
+/// Without answer and ranking.
+json frame(const step_state& s) {
+  json out{{"status", to_string(s.status)}};
+  if (!s.effect.is_null()) {
+    out["effect"] = s.effect;
+  }
+  if (!s.by.empty()) {
+    out["by"] = s.by;
+  }
+  if (!s.release.empty()) {
+    out["release"] = s.release;
+  }
+  if (s.seq != 0) {
+    out["seq"] = s.seq;
+  }
+  return out;
+}
+
+/// Adds `name`: `value` to the text of an object, both as text already.
+void append_member(std::string& object, std::string_view name, std::string_view value) {
+  object.back() = object.size() > 2 ? ',' : '{'; // in place of the closing brace
+  if (object.back() == '{') {
+    object.pop_back();
+  }
+  object.append("\"").append(name).append("\":").append(value) += '}';
 }
 
 json to_json(const afterwards& a) {
@@ -157,24 +182,12 @@ std::optional<step_status> step_status_from(std::string_view text) noexcept {
 }
 
 json step_state::to_json() const {
-  json out{{"status", to_string(status)}};
+  auto out = frame(*this);
   if (!answer.is_null()) {
-    out["answer"] = answer;
+    out["answer"] = *answer;
   }
   if (!ranking.is_null()) {
-    out["ranking"] = ranking;
-  }
-  if (!effect.is_null()) {
-    out["effect"] = effect;
-  }
-  if (!by.empty()) {
-    out["by"] = by;
-  }
-  if (!release.empty()) {
-    out["release"] = release;
-  }
-  if (seq != 0) {
-    out["seq"] = seq;
+    out["ranking"] = *ranking;
   }
   return out;
 }
@@ -195,48 +208,90 @@ result<step_state> step_state::from_json(const json& v) {
   return s;
 }
 
+namespace {
+
+/// Everything that is small.
+json frame(const case_state& s) {
+  json out{{"schema", case_state::schema},
+           {"case_id", s.case_id},
+           {"tenant", s.tenant},
+           {"site", s.site},
+           {"traceparent", s.traceparent},
+           {"flow", s.flow},
+           {"version", s.version},
+           {"key", s.key},
+           {"open", s.open},
+           {"outcome", s.outcome},
+           {"opened_at", to_rfc3339(s.opened_at)},
+           {"updated_at", to_rfc3339(s.updated_at)},
+           {"run", s.run},
+           {"retries", s.retries},
+           {"labels", s.labels},
+           {"causes", s.causes},
+           {"history_left_out", s.history_left_out}};
+  if (s.closed_at) {
+    out["closed_at"] = to_rfc3339(*s.closed_at);
+  }
+  if (s.after) {
+    out["after"] = flow::to_json(*s.after);
+  }
+  if (!s.effects.empty()) {
+    out["effects"] = json::array();
+    for (const auto& e : s.effects) {
+      out["effects"].push_back(flow::to_json(e));
+    }
+    out["undo_attempts"] = s.undo_attempts;
+  }
+  if (s.undo) {
+    out["undo"] = flow::to_json(*s.undo);
+  }
+  return out;
+}
+
+} // namespace
+
 json case_state::to_json() const {
-  json out{{"schema", schema},
-           {"case_id", case_id},
-           {"tenant", tenant},
-           {"site", site},
-           {"traceparent", traceparent},
-           {"flow", flow},
-           {"version", version},
-           {"key", key},
-           {"open", open},
-           {"outcome", outcome},
-           {"opened_at", to_rfc3339(opened_at)},
-           {"updated_at", to_rfc3339(updated_at)},
-           {"run", run},
-           {"trigger", trigger},
-           {"retries", retries},
-           {"labels", labels},
-           {"causes", causes},
-           {"history", history},
-           {"history_left_out", history_left_out}};
-  if (closed_at) {
-    out["closed_at"] = to_rfc3339(*closed_at);
+  auto out = frame(*this);
+  out["trigger"] = *trigger;
+  out["history"] = json::array();
+  for (const auto& line : history) {
+    out["history"].push_back(*line);
   }
   out["steps"] = json::object();
   for (const auto& [name, s] : steps) {
     out["steps"][name] = s.to_json();
   }
   if (proposed) {
-    out["proposed"] = flow::to_json(*proposed);
+    out["proposed"] = frame(*proposed);
+    out["proposed"]["proposal"] = *proposed->proposal;
   }
-  if (after) {
-    out["after"] = flow::to_json(*after);
+  return out;
+}
+
+std::string case_state::to_text() const {
+  auto out = crossdock::to_text(frame(*this));
+  append_member(out, "trigger", trigger.text());
+  std::string lines = "[";
+  for (const auto& line : history) {
+    lines.append(lines.size() > 1 ? "," : "").append(line.text());
   }
-  if (!effects.empty()) {
-    out["effects"] = json::array();
-    for (const auto& e : effects) {
-      out["effects"].push_back(flow::to_json(e));
+  append_member(out, "history", lines + "]");
+  std::string all = "{}";
+  for (const auto& [name, s] : steps) {
+    auto one = crossdock::to_text(frame(s));
+    if (!s.answer.is_null()) {
+      append_member(one, "answer", s.answer.text());
     }
-    out["undo_attempts"] = undo_attempts;
+    if (!s.ranking.is_null()) {
+      append_member(one, "ranking", s.ranking.text());
+    }
+    append_member(all, name, one); // a step's name needs no escapes
   }
-  if (undo) {
-    out["undo"] = flow::to_json(*undo);
+  append_member(out, "steps", all);
+  if (proposed) {
+    auto one = crossdock::to_text(frame(*proposed));
+    append_member(one, "proposal", proposed->proposal.text());
+    append_member(out, "proposed", one);
   }
   return out;
 }
@@ -304,7 +359,9 @@ result<case_state> case_state::from_json(const json& v) try {
   s.retries = v.at("retries").get<std::map<std::string, int>>();
   s.labels = v.at("labels").get<std::vector<std::string>>();
   s.causes = v.at("causes").get<std::vector<std::uint64_t>>();
-  s.history = v.at("history");
+  for (const auto& line : v.at("history")) {
+    s.history.emplace_back(line);
+  }
   s.history_left_out = v.at("history_left_out").get<std::uint64_t>();
   for (const auto& [name, stored] : v.at("steps").items()) {
     auto step = step_state::from_json(stored);
@@ -350,28 +407,91 @@ result<case_state> case_state::from_json(const json& v) try {
   return corrupt("/").at("reason", e.what());
 }
 
-json case_state::data() const {
-  json out{{"trigger", trigger.value("payload", json::object())},
-           {"case",
-            {{"id", case_id},
-             {"key", key},
-             {"tenant", tenant},
-             {"site", site},
-             {"opened_at", to_rfc3339(opened_at)}}},
+namespace {
+
+/// data() without payload, answers and rankings.
+json small_data(const case_state& s) {
+  json out{{"case",
+            {{"id", s.case_id},
+             {"key", s.key},
+             {"tenant", s.tenant},
+             {"site", s.site},
+             {"opened_at", to_rfc3339(s.opened_at)}}},
            {"steps", json::object()}};
-  for (const auto& [name, s] : steps) {
-    json step = s.ranking.is_object() ? s.ranking : json::object();
-    step["status"] = to_string(s.status);
-    if (!s.answer.is_null()) {
-      step["answer"] = s.answer;
-      step["by"] = s.by;
+  for (const auto& [name, at] : s.steps) {
+    json step{{"status", to_string(at.status)}};
+    if (!at.answer.is_null()) {
+      step["by"] = at.by;
     }
-    if (!s.effect.is_null()) {
-      step["effect"] = s.effect;
+    if (!at.effect.is_null()) {
+      step["effect"] = at.effect;
     }
     out["steps"][name] = std::move(step);
   }
   return out;
+}
+
+/// "/name/rest" -> {name, "/rest"}.
+std::pair<std::string_view, std::string_view> first_token(std::string_view pointer) {
+  pointer.remove_prefix(pointer.empty() ? 0 : 1);
+  const auto end = std::min(pointer.find('/'), pointer.size());
+  return {pointer.substr(0, end), pointer.substr(end)};
+}
+
+} // namespace
+
+json case_state::data() const {
+  auto out = small_data(*this);
+  out["trigger"] = trigger->value("payload", json::object());
+  for (const auto& [name, s] : steps) {
+    auto& step = out["steps"][name];
+    if (s.ranking.is_object()) {
+      auto all = *s.ranking;
+      all.update(step);
+      step = std::move(all);
+    }
+    if (!s.answer.is_null()) {
+      step["answer"] = *s.answer;
+    }
+  }
+  return out;
+}
+
+case_view::case_view(const case_state& s) : state_(s), small_(small_data(s)) {}
+
+const json* case_view::find(std::string_view pointer) const {
+  const auto [top, rest] = first_token(pointer);
+  if (top == "trigger" && state_.trigger->contains("payload")) {
+    return find_pointer((*state_.trigger)["payload"], rest);
+  }
+  if (top == "steps" && !rest.empty()) {
+    const auto [name, inner] = first_token(rest);
+    return inner.empty() ? whole(pointer) : step(name, inner);
+  }
+  return top == "case" ? find_pointer(small_, pointer) : whole(pointer);
+}
+
+const json* case_view::step(std::string_view name, std::string_view rest) const {
+  const auto it = state_.steps.find(std::string(name));
+  if (it == state_.steps.end()) {
+    return nullptr;
+  }
+  const auto [member, inner] = first_token(rest);
+  if (member == "answer" && !it->second.answer.is_null()) {
+    return find_pointer(*it->second.answer, inner);
+  }
+  if (const auto& own = small_["steps"][it->first]; own.contains(std::string(member))) {
+    return find_pointer(own, rest);
+  }
+  return find_pointer(*it->second.ranking, rest);
+}
+
+/// For the few pointers that ask for more than one thing at once.
+const json* case_view::whole(std::string_view pointer) const {
+  if (!whole_) {
+    whole_ = state_.data();
+  }
+  return find_pointer(*whole_, pointer);
 }
 
 } // namespace crossdock::flow

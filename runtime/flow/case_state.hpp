@@ -3,6 +3,7 @@
 
 #include "base/clock.hpp"
 #include "base/json.hpp"
+#include "flow/shared_json.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -41,8 +42,8 @@ std::optional<step_status> step_status_from(std::string_view text) noexcept;
 
 struct step_state {
   step_status status = step_status::waiting;
-  json answer;         ///< of an ask
-  json ranking;        ///< of a rank, see rank.hpp
+  shared_json answer;  ///< of an ask
+  shared_json ranking; ///< of a rank, see rank.hpp
   json effect;         ///< of a proposal: what the system of record answered
   std::string by;      ///< the component that answered
   std::string release; ///< of that component
@@ -64,7 +65,7 @@ struct made_proposal {
   step_status status = step_status::proposed;
   bool withdrawing = false; ///< asked to be taken back; its end is not known yet
   std::uint32_t edits = 0;  ///< how often a person changed it
-  json proposal;
+  shared_json proposal;
   json detail; ///< of the latest decision
 
   bool live() const { return status < step_status::executed; }
@@ -134,7 +135,7 @@ struct case_state {
   timestamp updated_at;
   std::optional<timestamp> closed_at;
   std::uint32_t run = 0; ///< goes up with each restart; answers to an older run are late
-  json trigger;          ///< {payload, topic, source, id, seq}
+  shared_json trigger;   ///< {payload, topic, source, id, seq}
   std::map<std::string, step_state> steps; ///< of this run
   std::map<std::string, int> retries;      ///< "step/outcome" -> used
   std::optional<made_proposal> proposed;
@@ -144,7 +145,7 @@ struct case_state {
   std::uint32_t undo_attempts = 0;
   std::vector<std::string> labels;   ///< sorted union of everything that came in
   std::vector<std::uint64_t> causes; ///< of this run: trigger and answers
-  json history = json::array();      ///< story lines, see story.hpp
+  std::vector<shared_json> history;  ///< story lines, see story.hpp
   std::uint64_t history_left_out = 0;
 
   bool started() const { return !case_id.empty(); }
@@ -155,11 +156,28 @@ struct case_state {
   bool undoable() const;
 
   json to_json() const;
+  /// The text of to_json(); what did not change since it was written last is not written anew.
+  std::string to_text() const;
   /// Errors: version (written by a newer crossdock), corrupt.
   static result<case_state> from_json(const json& v);
 
   /// What templates and conditions see: {trigger: payload, case, steps}.
   json data() const;
+};
+
+/// The same without copying it: finds what a pointer into data() would.
+class case_view {
+public:
+  explicit case_view(const case_state& s);
+  const json* find(std::string_view pointer) const;
+
+private:
+  const json* step(std::string_view name, std::string_view rest) const;
+  const json* whole(std::string_view pointer) const;
+
+  const case_state& state_;
+  json small_; ///< data() without payload, answers and rankings
+  mutable std::optional<json> whole_;
 };
 
 } // namespace crossdock::flow

@@ -10,6 +10,7 @@
 #include "base/decimal.hpp"
 #include "base/json.hpp"
 #include "base/proposal.hpp"
+#include "flow/case_state.hpp"
 
 #include <optional>
 #include <set>
@@ -20,10 +21,26 @@
 
 namespace crossdock::flow {
 
-/// What an expression looks at.
-struct scope {
-  const json& data;
-  const json* item = nullptr;
+/// What an expression looks at: one document, or a case's data where they lie.
+class scope {
+public:
+  explicit scope(const json& data) : data_(&data) {}
+  explicit scope(const case_view& data) : view_(&data) {}
+  /// The same inside `each`, with its element.
+  scope with(const json& item) const {
+    auto inner = *this;
+    inner.item_ = &item;
+    return inner;
+  }
+
+  /// What is at the pointer, null if nothing.
+  const json* find(std::string_view pointer) const;
+  const json* item() const { return item_; }
+
+private:
+  const json* data_ = nullptr;
+  const case_view* view_ = nullptr;
+  const json* item_ = nullptr;
 };
 
 /// What an expression may refer to, for the check before anything runs.

@@ -51,7 +51,7 @@ result<money> worth_of(const json& v) {
 class builder {
 public:
   builder(const definition& d, const step& at, const case_state& state, timestamp now)
-      : rule_(std::get<propose_step>(at.what)), data_(state.data()) {
+      : rule_(std::get<propose_step>(at.what)), data_(state) {
     p_.id = id_of(json::array({state.case_id, at.name, state.run}), now);
     p_.tenant = state.tenant;
     p_.case_id = state.case_id;
@@ -219,7 +219,7 @@ private:
   }
 
   const propose_step& rule_;
-  json data_;
+  case_view data_;
   proposal p_;
 };
 
@@ -343,7 +343,7 @@ done_effect effect_without_undo(const case_state& state, const json& detail) {
   e.done = json::object();
   for (const auto* name : {"id", "tool", "args", "amount", "site", "agent",
                            "agent_release", "object_key", "summary"}) {
-    if (const auto it = made.proposal.find(name); it != made.proposal.end()) {
+    if (const auto it = made.proposal->find(name); it != made.proposal->end()) {
       e.done[name] = *it;
     }
   }

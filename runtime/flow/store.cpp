@@ -82,7 +82,7 @@ result<void> write_row(ledger::connection& db, const case_state& s, std::int64_t
                          "closed_at = ?, updated_at = ?, phase = ?, undoable = ?, rev = ? "
                          "WHERE case_id = ?",
                          {std::string(s.open ? open_text : closed_text), s.outcome,
-                          to_text(s.to_json()), closed_value(s), micros(s.updated_at),
+                          s.to_text(), closed_value(s), micros(s.updated_at),
                           phase_value(s), std::int64_t{s.undoable() ? 1 : 0}, rev, s.case_id});
   return changed ? result<void>() : result<void>(changed.error());
 }

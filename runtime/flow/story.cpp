@@ -37,8 +37,8 @@ void attach(const case_state& state, story_line& line) {
         }
       }
     } else if (line.station == "ranking" && it->second.ranking.is_object()) {
-      line.detail = {{"ranked", it->second.ranking.value("ranked", json::array())},
-                     {"dropped", it->second.ranking.value("dropped", json::array())}};
+      line.detail = {{"ranked", it->second.ranking->value("ranked", json::array())},
+                     {"dropped", it->second.ranking->value("dropped", json::array())}};
     }
   }
 }
@@ -96,8 +96,8 @@ std::vector<story_line> describe(const case_state& state) {
     line.station = text_or(entry, "station");
     line.text = text_or(entry, "text");
     line.step = text_or(entry, "step");
-    line.run = entry.value("run", 0u);
-    line.seq = entry.value("seq", std::uint64_t{0});
+    line.run = entry->value("run", 0u);
+    line.seq = entry->value("seq", std::uint64_t{0});
     line.about = text_or(entry, "about");
     attach(state, line);
     if (state.history_left_out > 0 && out.size() == history_head) {
@@ -128,9 +128,9 @@ void tell(case_state& state, timestamp now, std::string_view station, std::strin
   if (!about.empty()) {
     line["about"] = about;
   }
-  state.history.push_back(std::move(line));
+  state.history.emplace_back(std::move(line));
   if (state.history.size() > history_max) {
-    state.history.erase(history_head);
+    state.history.erase(state.history.begin() + history_head);
     ++state.history_left_out;
   }
 }
