@@ -38,6 +38,17 @@ struct decide {
   std::string reason;
   std::string seen_digest; ///< digest the person saw; empty: not checked
 };
+/// A person changes arguments of a pending action; what it becomes is judged again.
+struct amend {
+  std::string decision_id; ///< the client's; the same id gives the same answer
+  std::string approval_id;
+  std::string case_id;
+  std::string changes; ///< a JSON object: argument to new value
+  std::string principal;
+  std::vector<std::string> roles;
+  std::string reason;
+  std::string seen_digest; ///< digest the person saw; empty: not checked
+};
 /// The answer to an operator's or approver's request: JSON, or an error's code and text.
 struct answer {
   std::int32_t code = 0; ///< 0, or an errc
@@ -65,10 +76,12 @@ using shell_handle = actor_interface<
 /// FLOW: takes what concerns cases to the actor of the case, waking it from its row.
 using flow_handle = actor_interface<
   // A trigger, an answer, a decision or a timer of some case.
-  tells<deliver>>;
+  tells<deliver>,
+  // A person edits what a case proposes: flow alone submits proposals to the gate.
+  asks<amend, answer>>;
 
 /// CASE: one live case; ends (passivates) when nothing is under way.
-using case_handle = actor_interface<tells<deliver>>;
+using case_handle = actor_interface<tells<deliver>, asks<amend, answer>>;
 
 /// GATE: answers whether a proposal may become an effect; never blocks, never fails open.
 using gate_handle = actor_interface<asks<judge, verdict>>;
@@ -110,6 +123,7 @@ CAF_ADD_TYPE_ID(crossdock, (crossdock::tick))
 CAF_ADD_TYPE_ID(crossdock, (crossdock::judge))
 CAF_ADD_TYPE_ID(crossdock, (crossdock::verdict))
 CAF_ADD_TYPE_ID(crossdock, (crossdock::decide))
+CAF_ADD_TYPE_ID(crossdock, (crossdock::amend))
 CAF_ADD_TYPE_ID(crossdock, (crossdock::answer))
 CAF_ADD_TYPE_ID(crossdock, (crossdock::execute))
 CAF_ADD_TYPE_ID(crossdock, (crossdock::await_decision))
@@ -125,6 +139,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(crossdock::tick)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(crossdock::judge)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(crossdock::verdict)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(crossdock::decide)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(crossdock::amend)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(crossdock::answer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(crossdock::execute)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(crossdock::await_decision)

@@ -90,7 +90,7 @@ struct order_agent : agent {
       memory.put(key, e.payload());
     } else {
       memory.del(key);
-      settle(s, e.text("line"), "The line is " + e.text("state") + ".");
+      settle(s, e.text("line"), "The line is " + e.text("state") + ".", e.text("state"));
     }
     look(s, about);
   }
@@ -297,7 +297,7 @@ struct order_agent : agent {
     auto found = cover(mine, id, need);
     if (!found) {
       s.memory().del(key);
-      settle(s, id, "The line is no longer open.");
+      settle(s, id, "The line is no longer open.", "", solved > 0);
       return;
     }
     const bool mismatch = line.at("unit") != p.stock.answer.at("unit");
@@ -312,7 +312,8 @@ struct order_agent : agent {
     if (missing <= decimal{}) {
       settle(s, id,
              solved > 0 ? "An inbound transfer covers it."
-                        : "It can be filled by its date.");
+                        : "It can be filled by its date.",
+             "open", solved > 0);
       return;
     }
     if (!repeats(s, id, missing, need, p))
@@ -424,12 +425,23 @@ struct order_agent : agent {
   }
 
   /// Tells that a shortage reported before is gone; says nothing of a line never
-  /// reported.
-  void settle(step& s, const std::string& line, const std::string& reason) {
-    if (!s.memory().get("short/" + line))
+  /// reported. A line that a transfer of ours covers is remembered: if it is cancelled or
+  /// shipped later, whoever ordered the transfer must hear of that too.
+  void settle(step& s, const std::string& line, const std::string& reason,
+              const std::string& state, bool transferred = false) {
+    auto memory = s.memory();
+    const bool ended = state != "open" && !state.empty();
+    if (!memory.get("short/" + line) && !(ended && memory.get("covered/" + line)))
       return;
-    s.send("order.line_settled", {{"line", line}, {"reason", reason}});
-    s.memory().del("short/" + line);
+    json told{{"line", line}, {"reason", reason}};
+    if (!state.empty())
+      told["state"] = state;
+    s.send("order.line_settled", told);
+    memory.del("short/" + line);
+    if (ended)
+      memory.del("covered/" + line);
+    else if (transferred)
+      memory.put("covered/" + line, true);
     s.count("order.lines_settled");
   }
 

@@ -38,6 +38,8 @@ struct environment {
   std::function<json()> plugins;
   /// A person's decision; waits until it is durable.
   std::function<answer(decide)> decide_on;
+  /// A person's edit of a pending action; waits until it is durable.
+  std::function<answer(crossdock::amend)> amend;
   std::shared_ptr<const clock> time = std::make_shared<system_clock>();
   watch_limits watching;
 };

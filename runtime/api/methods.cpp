@@ -4,6 +4,7 @@
 #include "flow/flow.hpp"
 
 #include <algorithm>
+#include <array>
 #include <map>
 
 namespace crossdock::api {
@@ -59,7 +60,7 @@ json to_json(const flow::case_line& c) {
   return {{"case", c.case_id},
           {"flow", c.flow + "/" + std::to_string(c.version)},
           {"key", c.key},
-          {"state", c.open ? "open" : "closed"},
+          {"state", c.phase},
           {"outcome", c.outcome},
           {"opened_at", to_rfc3339(c.opened_at)},
           {"updated_at", to_rfc3339(c.updated_at)},
@@ -91,8 +92,13 @@ result<json> case_list(const environment& env, const principal&, const json& par
     return std::move(db).error();
   }
   flow::case_filter filter;
-  if (const auto state = text_or(params, "state"); !state.empty()) {
-    filter.open = state == "open";
+  filter.state = text_or(params, "state");
+  constexpr std::array states{"",      "open",        "closed",  "compensating",
+                              "stuck", "compensated", "resolved"};
+  if (std::find(states.begin(), states.end(), filter.state) == states.end()) {
+    return error(errc::invalid, "a case is open, closed, compensating, stuck, compensated "
+                                "or resolved")
+      .at("field", "state");
   }
   filter.flow = text_or(params, "flow");
   filter.key = text_or(params, "key");
@@ -105,6 +111,27 @@ result<json> case_list(const environment& env, const principal&, const json& par
     out.push_back(to_json(line));
   }
   return json{{"cases", std::move(out)}};
+}
+
+/// How undoing what the case has done stands; null if nothing was to be undone.
+json undo_of(const flow::case_state& state) {
+  if (!state.undo) {
+    return nullptr;
+  }
+  json effects = json::array();
+  for (const auto& e : state.effects) {
+    effects.push_back({{"approval", e.id()},
+                       {"summary", text_or(e.done, "summary")},
+                       {"wanted", e.wanted},
+                       {"undone_by", e.undo_id},
+                       {"undone", e.undone ? json(flow::to_string(*e.undone)) : json()},
+                       {"resolved", e.resolved}});
+  }
+  return {{"because", state.undo->because},
+          {"requester", state.undo->requester},
+          {"stuck", state.undo->why},
+          {"waits_for", state.undo->stuck_who},
+          {"effects", std::move(effects)}};
 }
 
 /// The story: what the case says of itself, the records that led to it, approvals, effects.
@@ -132,7 +159,7 @@ result<json> case_show(const environment& env, const principal&, const json& par
   }
   // What led to the trigger: its causes, back to what entered the node.
   json origins = json::array();
-  std::vector<std::uint64_t> next{state.trigger.value("seq", std::uint64_t{0})};
+  std::vector<std::uint64_t> next{state.trigger->value("seq", std::uint64_t{0})};
   for (int depth = 0; depth < 16 && !next.empty() && origins.size() < 64; ++depth) {
     std::vector<std::uint64_t> causes;
     for (const auto seq : next) {
@@ -182,14 +209,15 @@ result<json> case_show(const environment& env, const principal&, const json& par
                {{"case", *id},
                 {"flow", state.flow + "/" + std::to_string(state.version)},
                 {"key", state.key},
-                {"state", state.open ? "open" : "closed"},
+                {"state", state.phase()},
+                {"undo", undo_of(state)},
                 {"outcome", state.outcome},
                 {"opened_at", to_rfc3339(state.opened_at)},
                 {"updated_at", to_rfc3339(state.updated_at)},
                 {"closed_at", optional_time(state.closed_at)},
                 {"run", state.run},
                 {"records", count && !count->empty() ? count->front().integer(0) : 0}}},
-              {"trigger", state.trigger},
+              {"trigger", *state.trigger},
               {"origins", std::move(origins)},
               {"story", std::move(story)},
               {"approvals", std::move(approvals_json)},
@@ -282,6 +310,114 @@ result<json> approve(const environment& env, const principal& who, const json& p
 
 result<json> reject(const environment& env, const principal& who, const json& params) {
   return decide_on(env, who, params, false);
+}
+
+/// Changes arguments of a pending action: {approval, set = {argument: value}, reason, digest,
+/// decision_id}. Answers with the approval that takes its place.
+result<json> edit(const environment& env, const principal& who, const json& params) {
+  auto id = approval_id(env, params);
+  if (!id) {
+    return std::move(id).error();
+  }
+  auto db = env.store->reader();
+  if (!db) {
+    return std::move(db).error();
+  }
+  auto found = escalate::find(**db, *id);
+  if (!found) {
+    return std::move(found).error();
+  }
+  if (auto there = flow::find(**db, found->what.case_id); !there) {
+    return std::move(there).error();
+  }
+  amend a;
+  a.approval_id = *id;
+  a.case_id = found->what.case_id;
+  a.changes = to_text(params.value("set", json::object()));
+  a.principal = who.name;
+  a.roles = who.roles;
+  a.reason = text_or(params, "reason");
+  a.seen_digest = text_or(params, "digest");
+  auto decision_id = required(params, "decision_id");
+  if (!decision_id) {
+    return std::move(decision_id).error();
+  }
+  a.decision_id = *decision_id;
+  const auto given = env.amend(std::move(a));
+  if (given.code != 0) {
+    return error(static_cast<errc>(given.code), given.text);
+  }
+  return parse_json(given.text, {.bytes = 8u << 20, .depth = 128});
+}
+
+/// A person's word to one case: recorded and queued for it, in one unit.
+result<json> tell_case(const environment& env, const principal& who, const json& params,
+                       std::string_view what,
+                       result<void> (*may)(const flow::case_state&)) {
+  auto wanted = required(params, "case");
+  auto reason = required(params, "reason");
+  if (!wanted || !reason) {
+    return !wanted ? std::move(wanted).error() : std::move(reason).error();
+  }
+  auto db = env.store->reader();
+  if (!db) {
+    return std::move(db).error();
+  }
+  auto id = resolve(**db, "flow_case", "case_id", *wanted, "case");
+  if (!id) {
+    return std::move(id).error();
+  }
+  auto found = flow::find(**db, *id);
+  if (!found) {
+    return std::move(found).error();
+  }
+  const auto& state = found->state;
+  auto d = flow::find_definition(**db, state.flow, state.version);
+  if (!d) {
+    return std::move(d).error();
+  }
+  const auto& stuck = (*d)->stuck();
+  if (!who.has("operator") && (!stuck || (stuck->person != who.name &&
+                                          (stuck->role.empty() || !who.has(stuck->role))))) {
+    return error(errc::denied, "this needs " +
+                                 (stuck ? stuck->who() + " or " : std::string()) +
+                                 "the role operator")
+      .at("case", *id);
+  }
+  if (auto r = may(state); !r) {
+    return std::move(r).error();
+  }
+  envelope e;
+  e.type = what;
+  e.dataschema = e.type + "/1";
+  e.source = "person:" + who.name;
+  e.subject = state.key;
+  e.case_id = *id;
+  e.tenant = state.tenant;
+  e.site = state.site;
+  e.traceparent = state.traceparent;
+  e.data = to_text(json{{"by", who.name}, {"roles", who.roles}, {"reason", *reason}});
+  ledger::unit u;
+  u.name = "api.case";
+  u.cls = ledger::record_class::a;
+  u.apply = [exchange = env.exchange, e](ledger::transaction& tx) -> result<void> {
+    auto seq = exchange->publish(tx, e, ledger::record_class::a);
+    return seq ? result<void>() : std::move(seq).error();
+  };
+  auto r = env.store->commit(std::move(u));
+  if (!r) {
+    return std::move(r).error();
+  }
+  return json{{"case", *id}, {"asked", what}, {"seq", r->first_seq}};
+}
+
+result<json> case_compensate(const environment& env, const principal& who,
+                             const json& params) {
+  return tell_case(env, who, params, flow::command::compensate, flow::may_compensate);
+}
+
+result<json> case_resolve(const environment& env, const principal& who, const json& params) {
+  return tell_case(env, who, params, flow::command::resolve, flow::may_resolve);
 }
 
 result<json> ledger_show(const environment& env, const principal&, const json& params) {
@@ -381,10 +517,13 @@ result<json> dead_letter_replay(const environment& env, const principal& who,
 const std::map<std::string, method, std::less<>>& methods() {
   static const std::map<std::string, method, std::less<>> table{
     {"approval.approve", approve},
+    {"approval.edit", edit},
     {"approval.list", approval_list},
     {"approval.reject", reject},
     {"approval.show", approval_show},
+    {"case.compensate", case_compensate},
     {"case.list", case_list},
+    {"case.resolve", case_resolve},
     {"case.show", case_show},
     {"dead_letter.list", dead_letter_list},
     {"dead_letter.replay", dead_letter_replay},

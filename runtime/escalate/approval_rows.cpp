@@ -59,6 +59,16 @@ CREATE INDEX approval_decision_of ON approval_decision(approval_id, at);
 CREATE TABLE approval_clock(id INTEGER PRIMARY KEY CHECK (id = 1), seen INTEGER NOT NULL) STRICT;
 )";
 
+constexpr const char* schema_2 = R"(
+ALTER TABLE approval ADD COLUMN edited TEXT NOT NULL DEFAULT '';
+CREATE TABLE approval_edit(
+  decision_id TEXT PRIMARY KEY,
+  approval_id TEXT NOT NULL REFERENCES approval(id),
+  new_id TEXT NOT NULL REFERENCES approval(id),
+  body_sha256 TEXT NOT NULL
+) STRICT;
+)";
+
 /// Proposals are bounded by the host's effect limits; a stored one is never larger than
 /// this.
 constexpr json_limits stored{.bytes = 8u << 20, .depth = 128};
@@ -93,6 +103,46 @@ std::optional<timestamp> next_of(const approval& a) {
   return next;
 }
 
+/// The column `edited`: empty for almost every approval.
+std::string edited_text(const approval& a) {
+  const auto& e = a.edited;
+  if (e.from.empty() && e.to.empty()) {
+    return {};
+  }
+  json out{{"to", e.to}};
+  if (!e.from.empty()) {
+    out["from"] = e.from;
+    out["by"] = e.by;
+    out["reason"] = e.reason;
+    out["difference"] = e.difference;
+    out["at"] = micros(e.at);
+    out["editors"] = a.involved.editors;
+  }
+  return to_text(out);
+}
+
+result<void> read_edited(const std::string& text, approval& a) try {
+  if (text.empty()) {
+    return {};
+  }
+  const auto v = parse_json(text, stored);
+  if (!v) {
+    return v.error();
+  }
+  a.edited.to = v->at("to").get<std::string>();
+  if (v->contains("from")) {
+    a.edited.from = v->at("from").get<std::string>();
+    a.edited.by = v->at("by").get<std::string>();
+    a.edited.reason = v->at("reason").get<std::string>();
+    a.edited.difference = v->at("difference");
+    a.edited.at = timestamp(std::chrono::microseconds(v->at("at").get<std::int64_t>()));
+    a.involved.editors = v->at("editors").get<std::vector<std::string>>();
+  }
+  return {};
+} catch (const json::exception& e) {
+  return error(errc::corrupt, e.what());
+}
+
 error damaged(const std::string& id, const error& why) {
   return error(errc::corrupt, "the stored approval can not be read: " + why.describe())
       .at("approval", id);
@@ -108,7 +158,7 @@ result<approval> approval_of(const ledger::row& r) {
   }
   a.at = *at;
   a.digest = r.text(3);
-  a.involved = {r.text(4), r.text(5)};
+  a.involved = {r.text(4), r.text(5), {}};
   if (const auto text = r.text(6); !text.empty()) {
     const auto parsed = parse_json(text, stored);
     auto c =
@@ -138,6 +188,9 @@ result<approval> approval_of(const ledger::row& r) {
   a.outcome = std::move(*outcome);
   a.what = std::move(*p);
   a.judged = std::move(*v);
+  if (auto e = read_edited(r.text(19), a); !e) {
+    return damaged(a.id, e.error());
+  }
   return a;
 }
 
@@ -160,7 +213,7 @@ result<void> load_votes(ledger::connection& db, approval& a) {
 } // namespace
 
 std::vector<ledger::migration> migrations() {
-  return {{"escalate", 1, schema_1}};
+  return {{"escalate", 1, schema_1}, {"escalate", 2, schema_2}};
 }
 
 result<timestamp> latest_time(ledger::transaction& tx, timestamp now) {
@@ -180,7 +233,7 @@ result<std::vector<approval>> load(ledger::connection& db, std::string_view wher
       fmt::format(
           "SELECT id, version, state, digest, requester, agent_owner, chain, stage, "
           "counted, created_at, updated_at, remind_at, escalate_at, expires_at, "
-          "decided_by, reason, outcome, proposal, verdict FROM approval WHERE {}",
+          "decided_by, reason, outcome, proposal, verdict, edited FROM approval WHERE {}",
           where),
       std::move(args));
   if (!rows) {
@@ -205,8 +258,8 @@ result<void> insert(ledger::transaction& tx, const approval& a) {
       "INSERT INTO approval(id, version, state, tenant, case_id, tool, object_key, "
       "digest, "
       "requester, agent_owner, chain, stage, counted, created_at, updated_at, remind_at, "
-      "escalate_at, expires_at, next_at, decided_by, reason, outcome, proposal, verdict) "
-      "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+      "escalate_at, expires_at, next_at, decided_by, reason, outcome, proposal, verdict, "
+      "edited) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
       {a.id,
        a.version,
        std::string(to_string(a.at)),
@@ -230,7 +283,17 @@ result<void> insert(ledger::transaction& tx, const approval& a) {
        a.reason,
        to_text(a.outcome),
        to_text(a.what.to_json()),
-       to_text(a.judged.to_json())});
+       to_text(a.judged.to_json()),
+       edited_text(a)});
+  return r ? result<void>() : std::move(r).error();
+}
+
+result<void> insert_edit(ledger::transaction& tx, const std::string& decision_id,
+                         const approval& before, const approval& now,
+                         const std::string& body_sha256) {
+  auto r = tx.db().exec("INSERT INTO approval_edit(decision_id, approval_id, new_id, "
+                        "body_sha256) VALUES(?,?,?,?)",
+                        {decision_id, before.id, now.id, body_sha256});
   return r ? result<void>() : std::move(r).error();
 }
 
@@ -307,16 +370,16 @@ result<void> advance(ledger::transaction& tx, approval& a, timestamp now, transi
   if (from != t.to) {
     a.decided_by = t.by;
   }
-  const auto changed =
-      tx.db().exec("UPDATE approval SET version = ?, state = ?, stage = ?, counted = ?, "
-                   "updated_at = ?, "
-                   "remind_at = ?, escalate_at = ?, next_at = ?, decided_by = ?, reason "
-                   "= ?, outcome = ? "
-                   "WHERE id = ? AND version = ? AND state = ?",
-                   {a.version, std::string(to_string(a.at)), std::int64_t{a.stage},
-                    std::int64_t{a.counted}, micros(a.updated_at), micros(a.remind_at),
-                    micros(a.escalate_at), micros(next_of(a)), a.decided_by, a.reason,
-                    to_text(a.outcome), a.id, seen, std::string(to_string(from))});
+  const auto changed = tx.db().exec(
+      "UPDATE approval SET version = ?, state = ?, stage = ?, counted = ?, "
+      "updated_at = ?, "
+      "remind_at = ?, escalate_at = ?, next_at = ?, decided_by = ?, reason "
+      "= ?, outcome = ?, edited = ? "
+      "WHERE id = ? AND version = ? AND state = ?",
+      {a.version, std::string(to_string(a.at)), std::int64_t{a.stage},
+       std::int64_t{a.counted}, micros(a.updated_at), micros(a.remind_at),
+       micros(a.escalate_at), micros(next_of(a)), a.decided_by, a.reason,
+       to_text(a.outcome), edited_text(a), a.id, seen, std::string(to_string(from))});
   if (!changed) {
     return changed.error();
   }

@@ -17,6 +17,10 @@ result<void> insert(ledger::transaction& tx, const approval& a);
 result<void> insert_vote(ledger::transaction& tx, const approval& a, const vote& v,
                          const std::string& body_sha256);
 
+result<void> insert_edit(ledger::transaction& tx, const std::string& decision_id,
+                         const approval& before, const approval& now,
+                         const std::string& body_sha256);
+
 /// Gives `a.stage` its full time from `now` and nobody counted.
 void begin_stage(approval& a, timestamp now);
 

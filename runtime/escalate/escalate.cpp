@@ -51,6 +51,12 @@ result<approval> take(ledger::transaction& tx, std::string_view id, state to) {
 
 /// The people who may have decided something about it, first of all the last one.
 error too_late(const approval& a) {
+  if (!a.edited.to.empty()) {
+    return conflict(a,
+                    fmt::format("{} edited it at {}: the changed action is approval {}",
+                                a.decided_by, to_rfc3339(a.updated_at), a.edited.to))
+        .at("edited_to", a.edited.to);
+  }
   for (auto it = a.votes.rbegin(); it != a.votes.rend(); ++it) {
     if (a.at != state::withdrawn && a.at != state::superseded && a.at != state::expired) {
       return conflict(a, fmt::format("{} {} it at {} already; it is {} now", it->person,
@@ -116,6 +122,19 @@ std::string body_digest(const decision& d) {
   return to_hex(sha256_of(to_text(body)));
 }
 
+error used_before(const std::string& decision_id) {
+  return error(errc::invalid,
+               "this decision_id was used for another decision; take a new one")
+      .at("decision_id", decision_id);
+}
+
+result<bool> there_is(ledger::connection& db, const char* table,
+                      const std::string& decision_id) {
+  const auto rows = db.query(fmt::format("SELECT 1 FROM {} WHERE decision_id = ?", table),
+                             {decision_id});
+  return rows ? result<bool>(!rows->empty()) : result<bool>(rows.error());
+}
+
 /// The answer given before to this decision_id, if there is one.
 result<std::optional<decided>> answered_before(ledger::transaction& tx, const decision& d,
                                                const std::string& body) {
@@ -128,13 +147,14 @@ result<std::optional<decided>> answered_before(ledger::transaction& tx, const de
     return rows.error();
   }
   if (rows->empty()) {
-    return std::optional<decided>();
+    const auto edit = there_is(tx.db(), "approval_edit", d.decision_id);
+    return !edit   ? result<std::optional<decided>>(edit.error())
+           : *edit ? used_before(d.decision_id)
+                   : result<std::optional<decided>>(std::optional<decided>());
   }
   const auto& r = rows->front();
   if (r.text(0) != body) {
-    return error(errc::invalid,
-                 "this decision_id was used for another decision; take a new one")
-        .at("decision_id", d.decision_id);
+    return used_before(d.decision_id);
   }
   auto a = find(tx.db(), r.text(8));
   if (!a) {
@@ -156,7 +176,9 @@ result<std::optional<decided>> answered_before(ledger::transaction& tx, const de
   return std::optional(std::move(out));
 }
 
-result<void> well_formed(const decision& d) {
+/// Of a decision and of an edit alike.
+template <class Act>
+result<void> well_formed(const Act& d) {
   if (d.decision_id.empty() || d.decision_id.size() > limits::id_bytes_max) {
     return error(errc::invalid, fmt::format("a decision has an id of 1 to {} bytes",
                                             limits::id_bytes_max));
@@ -172,36 +194,44 @@ result<void> well_formed(const decision& d) {
   return {};
 }
 
-result<void> still_open(const approval& a, const decision& d, timestamp now) {
+result<void> still_open(const approval& a, std::int64_t version,
+                        const std::string& seen_digest, timestamp now) {
   if (a.at != state::pending) {
     return too_late(a);
   }
   if (a.expires_at && now >= *a.expires_at) {
     return conflict(a, "it expired at " + to_rfc3339(*a.expires_at));
   }
-  if (d.version != 0 && d.version != a.version) {
+  if (version != 0 && version != a.version) {
     return conflict(a,
                     fmt::format("it has moved on: you saw version {}, it is version {}, "
                                 "changed at {}; read it again",
-                                d.version, a.version, to_rfc3339(a.updated_at)));
+                                version, a.version, to_rfc3339(a.updated_at)));
   }
-  if (!d.seen_digest.empty() && d.seen_digest != a.digest) {
+  if (!seen_digest.empty() && seen_digest != a.digest) {
     return conflict(a, "what you saw is not what would be done; read it again");
   }
   return {};
 }
 
-result<void> entitled(const approval& a, const decision& d) {
+/// Does this person hold a role of the stage that is asked now?
+result<void> asked_now(const approval& a, const principal& by) {
   const auto& roles = a.chain.stages[static_cast<std::size_t>(a.stage)].roles;
-  const bool holds =
-      std::any_of(d.by.roles.begin(), d.by.roles.end(), [&](const auto& r) {
-        return std::find(roles.begin(), roles.end(), r) != roles.end();
-      });
+  const bool holds = std::any_of(by.roles.begin(), by.roles.end(), [&](const auto& r) {
+    return std::find(roles.begin(), roles.end(), r) != roles.end();
+  });
   if (!holds) {
     return error(errc::denied,
-                 fmt::format("{} holds none of the roles that are asked: {}", d.by.name,
+                 fmt::format("{} holds none of the roles that are asked: {}", by.name,
                              fmt::join(roles, ", ")))
         .at("approval", a.id);
+  }
+  return {};
+}
+
+result<void> entitled(const approval& a, const decision& d) {
+  if (auto r = asked_now(a, d.by); !r) {
+    return r;
   }
   if (!d.approve) {
     return {}; // whoever may decide may also say no
@@ -217,12 +247,79 @@ result<void> entitled(const approval& a, const decision& d) {
   if (d.by.name == a.involved.agent_owner) {
     return four_eyes("answers for the agent that asks");
   }
+  const auto& editors = a.involved.editors;
+  if (std::find(editors.begin(), editors.end(), d.by.name) != editors.end() &&
+      !a.chain.editor_may_approve.allows(d.by.roles, a.what.amount)) {
+    return four_eyes("has edited it");
+  }
   const bool counted = std::any_of(a.votes.begin(), a.votes.end(),
                                    [&](const vote& v) { return v.person == d.by.name; });
   if (counted) {
     return four_eyes("has approved already");
   }
   return {};
+}
+
+} // namespace
+
+namespace {
+
+/// What nothing new may begin beside: an effect of the same tool on the same object that
+/// is under way or in doubt. Gives the reason, empty if there is none.
+result<std::string> busy_with(ledger::transaction& tx, const proposal& p) {
+  if (p.object_key.empty()) {
+    return std::string();
+  }
+  const auto busy = load(tx.db(), under_way, {p.tenant, p.tool, p.object_key});
+  if (!busy) {
+    return busy.error();
+  }
+  return busy->empty() ? std::string()
+                       : fmt::format("an earlier {} on {} is still under way or in doubt "
+                                     "(approval {})",
+                                     p.tool, p.object_key, busy->front().id);
+}
+
+/// A judged proposal as it will stand in its row; `asked` if people are asked.
+approval placed(const proposal& p, const verdict& v, const gate::chain* asked,
+                const parties& involved, timestamp now) {
+  approval a;
+  a.id = p.id;
+  a.version = 1;
+  a.what = p;
+  a.judged = v;
+  a.involved = involved;
+  a.digest = p.action_digest();
+  a.created_at = a.updated_at = now;
+  a.decided_by = "policy " + v.policy_sha256.substr(0, 12);
+  a.reason = v.reason;
+  a.at = asked != nullptr                    ? state::pending
+         : v.effect == effect_verdict::allow ? state::allowed
+                                             : state::denied;
+  if (asked != nullptr) {
+    a.chain = *asked;
+    a.decided_by.clear();
+    begin_stage(a, now);
+  }
+  if (a.at != state::denied) {
+    a.expires_at = expiry(p, v, asked, now);
+  }
+  return a;
+}
+
+result<void> write_opened(ledger::transaction& tx, const approval& a, json detail = {}) {
+  if (auto r = insert(tx, a); !r) {
+    return r;
+  }
+  json told{{"rules", a.judged.rules}, {"policy_sha256", a.judged.policy_sha256}};
+  if (detail.is_object()) {
+    told.update(detail);
+  }
+  return record(tx, a, state::proposed,
+                {.to = a.at,
+                 .event = "opened",
+                 .detail = std::move(told),
+                 .body = proposal_body(a)});
 }
 
 } // namespace
@@ -245,26 +342,8 @@ result<opened> open(ledger::transaction& tx, const proposal& p, const verdict& v
     return now.error();
   }
   opened out;
-  auto& a = out.now;
-  a.id = p.id;
-  a.version = 1;
-  a.what = p;
-  a.judged = v;
-  a.involved = involved;
-  a.digest = p.action_digest();
-  a.created_at = a.updated_at = *now;
-  a.decided_by = "policy " + v.policy_sha256.substr(0, 12);
-  a.reason = v.reason;
-  a.at = asks                                ? state::pending
-         : v.effect == effect_verdict::allow ? state::allowed
-                                             : state::denied;
-  if (asks) {
-    a.chain = *chain;
-    a.decided_by.clear();
-    begin_stage(a, *now);
-  }
+  auto& a = out.now = placed(p, v, asks ? chain : nullptr, involved, *now);
   if (a.at != state::denied) {
-    a.expires_at = expiry(p, v, asks ? chain : nullptr, *now);
     const auto deny = [&](std::string why) {
       a.at = state::denied;
       a.reason = std::move(why);
@@ -272,16 +351,10 @@ result<opened> open(ledger::transaction& tx, const proposal& p, const verdict& v
     };
     if (*a.expires_at <= *now) {
       deny("the proposal expired at " + to_rfc3339(*a.expires_at));
-    } else if (!p.object_key.empty()) {
-      const auto busy = load(tx.db(), under_way, {p.tenant, p.tool, p.object_key});
-      if (!busy) {
-        return busy.error();
-      }
-      if (!busy->empty()) {
-        deny(fmt::format(
-            "an earlier {} on {} is still under way or in doubt (approval {})", p.tool,
-            p.object_key, busy->front().id));
-      }
+    } else if (auto busy = busy_with(tx, p); !busy) {
+      return std::move(busy).error();
+    } else if (!busy->empty()) {
+      deny(std::move(*busy));
     }
   }
   if (a.at != state::denied && !p.object_key.empty()) {
@@ -291,15 +364,7 @@ result<opened> open(ledger::transaction& tx, const proposal& p, const verdict& v
     }
     out.superseded = std::move(*older);
   }
-  if (auto r = insert(tx, a); !r) {
-    return std::move(r).error();
-  }
-  auto r = record(tx, a, state::proposed,
-                  {.to = a.at,
-                   .event = "opened",
-                   .detail = {{"rules", v.rules}, {"policy_sha256", v.policy_sha256}},
-                   .body = proposal_body(a)});
-  if (!r) {
+  if (auto r = write_opened(tx, a); !r) {
     return std::move(r).error();
   }
   return out;
@@ -326,7 +391,7 @@ result<decided> decide(ledger::transaction& tx, const decision& d) {
     return now.error();
   }
   auto& a = *found;
-  if (auto r = still_open(a, d, *now); !r) {
+  if (auto r = still_open(a, d.version, d.seen_digest, *now); !r) {
     return std::move(r).error();
   }
   if (auto r = entitled(a, d); !r) {
@@ -382,6 +447,179 @@ ledger::record refusal(const decision& d, const error& why) {
               {"code", to_string(why.code())}};
   r.body = to_text({{"why", why.describe()},
                     {"reason", d.reason.substr(0, limits::reason_bytes_max)}});
+  return r;
+}
+
+// -- edits
+// ---------------------------------------------------------------------------------
+
+namespace {
+
+std::string body_digest(const edit_request& e) {
+  const json body{{"approval", e.approval_id},
+                  {"edit", e.changes},
+                  {"by", e.by.name},
+                  {"reason", e.reason},
+                  {"digest", e.seen_digest}};
+  return to_hex(sha256_of(to_text(body)));
+}
+
+/// The changed action in the place of `a`; it has not been written yet.
+approval successor(const approval& a, const edit_request& e, const proposal& p,
+                   const verdict& v, const gate::chain* chain, timestamp now) {
+  parties involved = a.involved;
+  auto& editors = involved.editors;
+  if (std::find(editors.begin(), editors.end(), e.by.name) == editors.end()) {
+    editors.push_back(e.by.name);
+  }
+  const bool asks = v.effect == effect_verdict::ask;
+  // What the policy allows an agent is not yet what it allows whoever changed the action.
+  const bool alone = !asks && a.chain.editor_may_approve.allows(e.by.roles, p.amount) &&
+                     e.by.name != involved.requester && e.by.name != involved.agent_owner;
+  auto out = placed(p, v, asks ? chain : alone ? nullptr : &a.chain, involved, now);
+  if (alone) {
+    out.decided_by = person(e.by.name);
+    out.reason = e.reason;
+  }
+  if (a.expires_at) {
+    out.expires_at =
+        out.expires_at ? std::min(*out.expires_at, *a.expires_at) : *a.expires_at;
+  }
+  out.edited = {a.id, e.by.name, e.reason, e.difference, now, ""};
+  return out;
+}
+
+} // namespace
+
+result<std::optional<edit_result>> edited_before(ledger::connection& db,
+                                                 const edit_request& e) {
+  const auto rows = db.query("SELECT approval_id, new_id, body_sha256 FROM approval_edit "
+                             "WHERE decision_id = ?",
+                             {e.decision_id});
+  if (!rows) {
+    return rows.error();
+  }
+  if (rows->empty()) {
+    const auto vote = there_is(db, "approval_decision", e.decision_id);
+    return !vote   ? result<std::optional<edit_result>>(vote.error())
+           : *vote ? used_before(e.decision_id)
+                   : result<std::optional<edit_result>>(std::optional<edit_result>());
+  }
+  if (rows->front().text(2) != body_digest(e)) {
+    return used_before(e.decision_id);
+  }
+  auto before = find(db, rows->front().text(0));
+  auto now = find(db, rows->front().text(1));
+  if (!before || !now) {
+    return !before ? std::move(before).error() : std::move(now).error();
+  }
+  return std::optional(edit_result{std::move(*before), std::move(*now), true});
+}
+
+result<approval> editable(ledger::connection& db, const edit_request& e, timestamp now) {
+  if (auto r = well_formed(e); !r) {
+    return std::move(r).error();
+  }
+  if (e.reason.find_first_not_of(" \t\r\n") == std::string::npos) {
+    return error(errc::invalid, "an edit needs a reason: the next person reads it first")
+        .at("field", "reason");
+  }
+  if (!e.changes.is_object() || e.changes.empty()) {
+    return error(errc::invalid, "an edit changes at least one argument")
+        .at("field", "set");
+  }
+  auto a = find(db, e.approval_id);
+  if (!a) {
+    return a;
+  }
+  if (auto r = still_open(*a, 0, e.seen_digest, now); !r) {
+    return std::move(r).error();
+  }
+  if (auto r = asked_now(*a, e.by); !r) {
+    return std::move(r).error();
+  }
+  return a;
+}
+
+result<edit_result> edit(ledger::transaction& tx, const edit_request& e,
+                         const proposal& p, const verdict& v, const gate::chain* chain) {
+  auto before = edited_before(tx.db(), e);
+  if (!before) {
+    return std::move(before).error();
+  }
+  if (*before) {
+    return *std::move(*before);
+  }
+  const auto now = latest_time(tx, tx.now());
+  if (!now) {
+    return now.error();
+  }
+  auto a = editable(tx.db(), e, *now);
+  if (!a) {
+    return std::move(a).error();
+  }
+  if (v.effect == effect_verdict::deny) {
+    return error(errc::denied, "the policy denies the changed action: " + v.reason)
+        .at("approval", a->id);
+  }
+  if (v.effect == effect_verdict::ask && (chain == nullptr || chain->stages.empty())) {
+    return error(errc::invalid, "there is no chain \"" + v.chain + "\" to ask")
+        .at("proposal", p.id);
+  }
+  if (p.id.empty() || p.id == a->id || p.action_digest() == a->digest) {
+    return error(errc::invalid, "the edit changes nothing of the action")
+        .at("approval", a->id);
+  }
+  if (p.tenant != a->what.tenant || p.tool != a->what.tool ||
+      p.object_key != a->what.object_key || p.case_id != a->what.case_id) {
+    return error(errc::invalid, "an edit keeps tool, object and case of the action")
+        .at("approval", a->id);
+  }
+  auto busy = busy_with(tx, p);
+  if (!busy) {
+    return std::move(busy).error();
+  }
+  if (!busy->empty()) {
+    return conflict(*a, *busy);
+  }
+
+  auto next = successor(*a, e, p, v, chain, *now);
+  a->edited.to = next.id;
+  a->reason = e.reason;
+  auto r = advance(tx, *a, *now,
+                   {.to = state::superseded,
+                    .event = "edited",
+                    .by = person(e.by.name),
+                    .detail = {{"decision_id", e.decision_id}, {"by_id", next.id}},
+                    .body = {{"reason", e.reason}, {"difference", e.difference}}});
+  if (r) {
+    r = write_opened(tx, next,
+                     {{"edited_from", a->id}, {"edited_by", person(e.by.name)}});
+  }
+  if (r) {
+    r = insert_edit(tx, e.decision_id, *a, next, body_digest(e));
+  }
+  if (!r) {
+    return std::move(r).error();
+  }
+  return edit_result{std::move(*a), std::move(next), false};
+}
+
+ledger::record refusal(const edit_request& e, const error& why) {
+  ledger::record r;
+  r.kind = "approval";
+  r.cls = ledger::record_class::a;
+  r.id = e.approval_id;
+  r.source = person(e.by.name);
+  r.target = "approvals";
+  r.principal = r.source;
+  r.schema = "approval/1";
+  r.detail = {{"event", "edit_refused"},
+              {"decision_id", e.decision_id.substr(0, limits::id_bytes_max)},
+              {"code", to_string(why.code())}};
+  r.body = to_text({{"why", why.describe()},
+                    {"changes", e.changes},
+                    {"reason", e.reason.substr(0, limits::reason_bytes_max)}});
   return r;
 }
 

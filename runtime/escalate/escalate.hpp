@@ -11,7 +11,10 @@
 ///    superseded, withdrawn or revoked anywhere (I2).
 ///  - A quorum counts distinct people; the requester, the agent's owner and whoever
 ///  counted
-///    before do not count (I4). Only people decide (I7).
+///    before do not count (I4), nor does whoever edited the action unless the chain's
+///    editor_may_approve says so. Only people decide (I7).
+///  - An edit takes the place of exactly one pending approval, or nothing happens: of an
+///    edit, approvals, a rejection and an expiry that race, one wins.
 ///  - Time reminds, escalates or denies; it never approves (I5). Time is the latest wall
 ///  time
 ///    ever seen, so a clock that is set back revives nothing.
@@ -88,8 +91,9 @@ struct principal {
 
 /// Whom four eyes exclude, besides those who counted before. Empty: nobody known.
 struct parties {
-  std::string requester;   ///< in whose name the action was asked for
-  std::string agent_owner; ///< who answers for the agent
+  std::string requester;                 ///< in whose name the action was asked for
+  std::string agent_owner;               ///< who answers for the agent
+  std::vector<std::string> editors = {}; ///< who changed it before it got here
 };
 
 struct decision {
@@ -101,6 +105,27 @@ struct decision {
   principal by;
   std::string reason;
   std::string seen_digest; ///< of the action that was seen; empty: not checked
+};
+
+/// A person's change of a pending action, before the gate has judged what it became.
+struct edit_request {
+  std::string decision_id; ///< as of a decision
+  std::string approval_id; ///< of what was seen
+  principal by;
+  std::string reason; ///< required: it is what the next person reads first
+  std::string seen_digest;
+  json changes = json::object();   ///< what was asked for: argument to new value
+  json difference = json::array(); ///< what it comes to: {field, was, is}
+};
+
+/// Where an action came from that a person has changed.
+struct edit_mark {
+  std::string from; ///< the approval whose place it took; empty: nobody edited it
+  std::string by;
+  std::string reason;
+  json difference = json::array();
+  timestamp at;
+  std::string to; ///< the approval that took this one's place; empty: none did
 };
 
 /// One decision that counted.
@@ -135,6 +160,7 @@ struct approval {
   std::string reason;            ///< why it is in its state
   json outcome = json::object(); ///< what finish() was told
   std::vector<vote> votes;
+  edit_mark edited;
 
   /// For programs: all of the above, times as RFC 3339.
   json to_json() const;
@@ -151,6 +177,13 @@ struct opened {
 struct decided {
   approval now;
   bool repeated = false; ///< this decision was answered before; nothing happened
+};
+
+/// The result of edit().
+struct edit_result {
+  approval before; ///< superseded now
+  approval now;    ///< pending, or allowed with the editor as who decided it
+  bool repeated = false;
 };
 
 struct due {
@@ -179,6 +212,23 @@ result<decided> decide(ledger::transaction& tx, const decision& d);
 
 /// A record of a decision that was refused, for a unit of its own.
 ledger::record refusal(const decision& d, const error& why);
+
+/// Whether `e` may be made, as far as that is known before the gate has judged. Gives the
+/// approval as it stands. Errors: as of decide().
+result<approval> editable(ledger::connection& db, const edit_request& e, timestamp now);
+/// The answer given before to this edit, if there is one. Errors: invalid (the same
+/// decision_id with another body).
+result<std::optional<edit_result>> edited_before(ledger::connection& db,
+                                                 const edit_request& e);
+/// Puts `p`, the changed action as `v` judged it, in the place of the pending approval:
+/// that one is superseded, its votes do not carry over, and the new one is asked at the
+/// first stage of `chain` (of an ask; else of the old chain). What the policy allows
+/// outright is allowed only if the editor may approve it. An edit never lives longer than
+/// what it changed. Errors: as of decide(); denied (the policy denies it).
+result<edit_result> edit(ledger::transaction& tx, const edit_request& e,
+                         const proposal& p, const verdict& v, const gate::chain* chain);
+/// A record of an edit that was refused, for a unit of its own.
+ledger::record refusal(const edit_request& e, const error& why);
 
 /// Reminders, escalations and expiries that are due; at most limits::due_max, earliest
 /// first. Call again while it returns that many.

@@ -16,6 +16,7 @@ json approval::to_json() const {
            {"verdict", judged.to_json()},
            {"requester", involved.requester},
            {"agent_owner", involved.agent_owner},
+           {"editors", involved.editors},
            {"created_at", to_rfc3339(created_at)},
            {"updated_at", to_rfc3339(updated_at)},
            {"remind_at", when(remind_at)},
@@ -32,6 +33,16 @@ json approval::to_json() const {
                             {"decision", v.approve ? "approve" : "reject"},
                             {"reason", v.reason},
                             {"at", to_rfc3339(v.at)}});
+  }
+  if (!edited.from.empty()) {
+    out["edit"] = {{"from", edited.from},
+                   {"by", edited.by},
+                   {"reason", edited.reason},
+                   {"difference", edited.difference},
+                   {"at", to_rfc3339(edited.at)}};
+  }
+  if (!edited.to.empty()) {
+    out["edited_to"] = edited.to;
   }
   if (!chain.id.empty()) {
     const auto& s = chain.stages[static_cast<std::size_t>(stage)];

@@ -5,6 +5,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <deque>
 
 namespace crossdock::flow {
@@ -47,12 +48,46 @@ public:
                   to_text(json{{"case", case_id_}, {"queued", queue_.size()}})};
             },
             [this](deliver& d) {
-              queue_.push_back(std::move(d.what));
+              queue_.push_back({std::move(d.what), nullptr});
               next();
+            },
+            [this](amend& a) -> caf::result<crossdock::answer> {
+              auto edit = std::make_shared<amendment>();
+              edit->what = request_of(a);
+              edit->promise = make_response_promise<crossdock::answer>();
+              queue_.push_back({{}, edit});
+              next();
+              return edit->promise;
             }};
   }
 
 private:
+  /// An edit on its way: what was asked, and what it became so far.
+  struct amendment {
+    escalate::edit_request what;
+    caf::typed_response_promise<crossdock::answer> promise;
+    std::shared_ptr<output> out;
+    verdict judged;
+    json answer;
+  };
+  struct work {
+    delivery what;
+    std::shared_ptr<amendment> edit; ///< instead of a delivery
+  };
+
+  static escalate::edit_request request_of(const amend& a) {
+    escalate::edit_request e;
+    e.decision_id = a.decision_id;
+    e.approval_id = a.approval_id;
+    e.by = {a.principal, a.roles, escalate::principal_kind::person};
+    e.reason = a.reason;
+    e.seen_digest = a.seen_digest;
+    if (auto changes = parse_json(a.changes)) {
+      e.changes = std::move(*changes);
+    }
+    return e;
+  }
+
   /// Reads the row, as it is applied, and the definition the case began with.
   void wake() {
     auto found = std::make_shared<stored_case>();
@@ -106,6 +141,20 @@ private:
     const auto& e = *d.event;
     switch (d.kind) {
     case delivery_kind::message:
+      if (d.topic == command::compensate || d.topic == command::resolve) {
+        auto said = parse_json(e.data);
+        if (!said) {
+          return std::move(said).error();
+        }
+        auto by = text_or(*said, "by");
+        auto reason = text_or(*said, "reason");
+        return d.topic == command::resolve
+                   ? input(resolved{std::move(by), std::move(reason), d.seq})
+                   : input(compensation_asked{std::move(by), std::move(reason), d.seq});
+      }
+      if (d.topic == command::settled) {
+        return input(settled{e, d.seq});
+      }
       if (d.topic == definition_->settle_topic() &&
           d.topic != definition_->trigger_topic()) {
         return input(settled{e, d.seq});
@@ -129,7 +178,8 @@ private:
         return std::move(payload).error();
       }
       return input(decision{t->step, t->run, text_or(**payload, "outcome"),
-                            (*payload)->value("detail", json::object()), d.seq});
+                            (*payload)->value("detail", json::object()), d.seq,
+                            text_or(**payload, "proposal")});
     }
     answer a;
     a.step = t->step;
@@ -143,7 +193,7 @@ private:
       spdlog::warn("{}: {} answered {}: {}", label(), e.source, d.topic,
                    valid.error().describe());
     }
-    a.payload = payload ? **payload : json::object();
+    a.payload = payload ? shared_json(*payload) : shared_json(json::object());
     a.source = e.source;
     a.release = env_->release_of(e.source);
     a.labels = e.labels;
@@ -156,8 +206,13 @@ private:
       return;
     }
     busy_ = true;
-    auto d = std::make_shared<delivery>(std::move(queue_.front()));
+    auto one = std::move(queue_.front());
     queue_.pop_front();
+    if (one.edit) {
+      amend_it(one.edit);
+      return;
+    }
+    auto d = std::make_shared<delivery>(std::move(one.what));
     if (state_->started() && !state_->open && d->kind == delivery_kind::message &&
         d->topic == definition_->trigger_topic()) {
       busy_ = false;
@@ -187,28 +242,40 @@ private:
       if (p == nullptr) {
         continue;
       }
-      const auto gate = env_->gate();
-      auto denied = [this, d, o, verdicts, i](std::string why) {
-        // Fails closed: no gate, no effect.
-        verdict v;
-        v.reason = "the gate did not answer: " + std::move(why);
+      ask_gate(p->what, [this, d, o, verdicts, i](verdict v) {
         verdicts->push_back(std::move(v));
         judge_proposals(d, o, verdicts, i + 1);
-      };
-      if (!gate) {
-        denied("it is not running");
-        return;
-      }
-      this->request(gate, gate_timeout, judge{std::make_shared<const proposal>(p->what)})
-          .then(
-              [this, d, o, verdicts, i](verdict& v) {
-                verdicts->push_back(std::move(v));
-                judge_proposals(d, o, verdicts, i + 1);
-              },
-              [denied](caf::error& e) mutable { denied(caf::to_string(e)); });
+      });
       return;
     }
     write(d, o, verdicts);
+  }
+
+  /// Fails closed: no gate, no effect; and nothing is asked for that no tool understands.
+  void ask_gate(const proposal& p, std::function<void(verdict)> then) {
+    const auto denied = [then](std::string why) {
+      verdict v;
+      v.reason = std::move(why);
+      then(std::move(v));
+    };
+    // Agents' arguments were checked when they answered; those of an undoing come from a
+    // template.
+    if (p.step.ends_with(".undo")) {
+      if (auto fits = env_->words->check(p.tool, p.args); !fits) {
+        denied(fits.error().describe());
+        return;
+      }
+    }
+    const auto gate = env_->gate();
+    if (!gate) {
+      denied("the gate did not answer: it is not running");
+      return;
+    }
+    this->request(gate, gate_timeout, judge{std::make_shared<const proposal>(p)})
+        .then([then](verdict& v) { then(std::move(v)); },
+              [denied](caf::error& e) {
+                denied("the gate did not answer: " + caf::to_string(e));
+              });
   }
 
   void write(const std::shared_ptr<delivery>& d, const std::shared_ptr<output>& o,
@@ -268,6 +335,136 @@ private:
     next();
   }
 
+  // -- an edit
+  // --------------------------------------------------------------------------------
+
+  /// What can be refused at once is; then the gate judges what the action has become.
+  void amend_it(const std::shared_ptr<amendment>& a) {
+    auto before = edit_so_far(*a);
+    if (!before) {
+      refuse(a, before.error());
+      return;
+    }
+    if (!a->answer.is_null()) {
+      end_edit(a, {0, to_text(a->answer)});
+      return;
+    }
+    for (const auto& action : a->out->actions) {
+      if (const auto* r = std::get_if<revise>(&action)) {
+        a->what.difference = r->difference;
+        ask_gate(r->what, [this, a, what = *r](verdict v) {
+          a->judged = std::move(v);
+          write_edit(a, what);
+        });
+        return;
+      }
+    }
+    refuse(a, error(errc::internal, "the edit led to nothing"));
+  }
+
+  result<void> edit_so_far(amendment& a) {
+    auto db = env_->store->reader();
+    if (!db) {
+      return std::move(db).error();
+    }
+    auto known = escalate::edited_before(**db, a.what);
+    if (!known) {
+      return std::move(known).error();
+    }
+    if (*known) {
+      a.answer = answer_of(**known);
+      return {};
+    }
+    const auto now = env_->time->now();
+    if (auto r = escalate::editable(**db, a.what, now); !r) {
+      return std::move(r).error();
+    }
+    auto out = advance(*definition_, *state_,
+                       edited{a.what.approval_id, a.what.changes, a.what.by.name,
+                              a.what.reason},
+                       now);
+    if (!out) {
+      return std::move(out).error();
+    }
+    a.out = std::make_shared<output>(std::move(*out));
+    for (const auto& action : a.out->actions) {
+      if (const auto* r = std::get_if<revise>(&action)) {
+        return env_->words->check(r->what.tool, r->what.args);
+      }
+    }
+    return {};
+  }
+
+  static json answer_of(const escalate::edit_result& r) {
+    auto out = r.now.to_json();
+    out["replaces"] = r.before.id;
+    out["repeated"] = r.repeated;
+    return out;
+  }
+
+  void write_edit(const std::shared_ptr<amendment>& a, const revise& changed) {
+    ledger::unit u;
+    u.name = "flow.edit";
+    u.cls = ledger::record_class::a;
+    u.apply = [env = env_, a, changed, rev = rev_](transaction& tx) -> result<void> {
+      const delivery nothing; // a person's act: its own record is written by escalate
+      auto judged = record_judged(tx, *a->out, nothing, changed.what, a->judged);
+      if (!judged) {
+        return std::move(judged).error();
+      }
+      auto made = escalate::edit(tx, a->what, changed.what, a->judged,
+                                 env->in_force.find_chain(a->judged.chain));
+      if (!made) {
+        return std::move(made).error();
+      }
+      auto saved = env->rows->save(tx, case_rows::state_ptr(a->out, &a->out->state), rev);
+      if (!saved) {
+        return saved;
+      }
+      if (auto known = env->exchange->proposed(tx, changed.what.id, "flow",
+                                               tag{changed.step, changed.run}.str(),
+                                               a->out->state.case_id, a->out->state.key);
+          !known) {
+        return known;
+      }
+      a->answer = answer_of(*made);
+      return tell_opened(tx, *env, made->now, a->judged, *judged);
+    };
+    u.applied = on_own_turn([this, a](const result<ledger::receipt>& r) {
+      if (r) {
+        ++rev_;
+        state_ = case_rows::state_ptr(a->out, &a->out->state);
+      }
+    });
+    u.durable = on_own_turn([this, a](const result<ledger::receipt>& r) {
+      if (!r) {
+        refuse(a, r.error());
+        return;
+      }
+      end_edit(a, {0, to_text(a->answer)});
+    });
+    env_->store->submit(std::move(u));
+  }
+
+  /// The pending action stays as it is; that somebody wanted it otherwise is on record.
+  void refuse(const std::shared_ptr<amendment>& a, const error& why) {
+    ledger::unit u;
+    u.name = "flow.edit_refused";
+    u.cls = ledger::record_class::a;
+    u.apply = [a, why](transaction& tx) -> result<void> {
+      return dropped(tx.append(escalate::refusal(a->what, why)));
+    };
+    u.durable = on_own_turn([this, a, why](const result<ledger::receipt>&) {
+      end_edit(a, {static_cast<std::int32_t>(why.code()), why.describe()});
+    });
+    env_->store->submit(std::move(u));
+  }
+
+  void end_edit(const std::shared_ptr<amendment>& a, crossdock::answer with) {
+    a->promise.deliver(std::move(with));
+    finished();
+  }
+
   void bury(const std::shared_ptr<delivery>& d, const error& e) {
     spdlog::error("{}: {}: {}", label(), d->topic, e.describe());
     ledger::unit u;
@@ -314,7 +511,9 @@ private:
     r.tenant = o.state.tenant;
     r.traceparent = o.state.traceparent;
     r.labels = o.state.labels;
-    r.causes = {d.seq};
+    if (d.seq != 0) {
+      r.causes = {d.seq};
+    }
     return r;
   }
 
@@ -363,31 +562,41 @@ private:
         tx, w.proposal_id, "withdrawn", {{"reason", w.reason}}, "escalate", {d.seq}));
   }
 
-  /// Proposal, verdict and approval are written together: what was judged is what is
-  /// kept.
-  static result<void> carry_out(transaction& tx, const environment& env, const output& o,
-                                const delivery& d, const propose& p,
-                                const std::vector<verdict>& verdicts,
-                                std::size_t& judged) {
-    const auto& v = verdicts[judged++];
+  /// Written by write_edit(), whose answer a person waits for.
+  static result<void> carry_out(transaction&, const environment&, const output&,
+                                const delivery&, const revise&,
+                                const std::vector<verdict>&, std::size_t&) {
+    return error(errc::internal, "an edit does not come as a delivery");
+  }
+
+  static result<void> carry_out(transaction& tx, const environment&, const output&,
+                                const delivery&, const compensated& c,
+                                const std::vector<verdict>&, std::size_t&) {
+    return dropped(escalate::finish(tx, c.proposal_id, "compensated", c.detail));
+  }
+
+  /// Proposal and verdict as records; gives the verdict's number.
+  static result<std::uint64_t> record_judged(transaction& tx, const output& o,
+                                             const delivery& d, const proposal& p,
+                                             const verdict& v) {
     auto made = record_of(o, d, "proposal");
     made.cls = ledger::record_class::a;
-    made.id = p.what.id;
-    made.source = p.what.agent.empty() ? "flow" : p.what.agent;
+    made.id = p.id;
+    made.source = p.agent.empty() ? "flow" : p.agent;
     made.target = "gate";
-    made.detail = {{"tool", p.what.tool},
-                   {"digest", p.what.action_digest()},
-                   {"confidence_permille", p.what.confidence_permille},
-                   {"release", p.what.agent_release},
-                   {"summary", p.what.summary.substr(0, 1000)}};
-    made.body = to_text(p.what.to_json());
+    made.detail = {{"tool", p.tool},
+                   {"digest", p.action_digest()},
+                   {"confidence_permille", p.confidence_permille},
+                   {"release", p.agent_release},
+                   {"summary", p.summary.substr(0, 1000)}};
+    made.body = to_text(p.to_json());
     auto made_seq = tx.append(made);
     if (!made_seq) {
-      return std::move(made_seq).error();
+      return made_seq;
     }
     auto judged_as = record_of(o, d, "verdict");
     judged_as.cls = ledger::record_class::a;
-    judged_as.id = p.what.id;
+    judged_as.id = p.id;
     judged_as.source = "gate";
     judged_as.target = "flow";
     judged_as.causes = {*made_seq};
@@ -397,7 +606,53 @@ private:
                         {"policy_sha256", v.policy_sha256},
                         {"reason", v.reason.substr(0, 1000)}};
     judged_as.body = to_text(v.to_json());
-    auto verdict_seq = tx.append(judged_as);
+    return tx.append(judged_as);
+  }
+
+  /// Tells the case how its proposal stands, and whoever goes on with it.
+  static result<void> tell_opened(transaction& tx, const environment& env,
+                                  const escalate::approval& now, const verdict& v,
+                                  std::uint64_t cause) {
+    const auto outcome = now.at == escalate::state::allowed   ? "allowed"
+                         : now.at == escalate::state::pending ? "asked"
+                                                              : "denied";
+    auto told = env.exchange->tell_outcome(
+      tx, now.id, outcome,
+      {{"reason", now.at == escalate::state::denied && !now.reason.empty() ? now.reason
+                                                                          : v.reason},
+       {"rules", v.rules},
+       {"chain", now.at == escalate::state::pending ? now.chain.id : v.chain},
+       {"near_miss", v.near_miss},
+       {"by", "policy " + v.policy_sha256.substr(0, 12)}},
+      "gate", {cause});
+    if (!told) {
+      return std::move(told).error();
+    }
+    if (now.at == escalate::state::allowed) {
+      // At once: what the effect does outside waits for its own record, which comes after this.
+      tx.on_applied([what = std::make_shared<const proposal>(now.what), effect = env.effect] {
+        if (auto handle = effect()) {
+          caf::anon_send(handle, execute{what->id, what});
+        }
+      });
+    } else if (now.at == escalate::state::pending) {
+      tx.on_durable([id = now.id, desk = env.escalation] {
+        if (auto handle = desk()) {
+          caf::anon_send(handle, await_decision{id});
+        }
+      });
+    }
+    return {};
+  }
+
+  /// Proposal, verdict and approval are written together: what was judged is what is
+  /// kept.
+  static result<void> carry_out(transaction& tx, const environment& env, const output& o,
+                                const delivery& d, const propose& p,
+                                const std::vector<verdict>& verdicts,
+                                std::size_t& judged) {
+    const auto& v = verdicts[judged++];
+    auto verdict_seq = record_judged(tx, o, d, p.what, v);
     if (!verdict_seq) {
       return std::move(verdict_seq).error();
     }
@@ -407,7 +662,10 @@ private:
       return r;
     }
     const auto* chain = env.in_force.find_chain(v.chain);
-    auto opened = escalate::open(tx, p.what, v, chain);
+    const auto owner = env.owners.find(p.what.agent);
+    auto opened = escalate::open(
+      tx, p.what, v, chain,
+      {p.requester, owner == env.owners.end() ? std::string() : owner->second, {}});
     if (!opened) {
       return std::move(opened).error();
     }
@@ -419,37 +677,7 @@ private:
         return std::move(told).error();
       }
     }
-    const auto& now = opened->now;
-    const auto outcome = now.at == escalate::state::allowed   ? "allowed"
-                         : now.at == escalate::state::pending ? "asked"
-                                                              : "denied";
-    auto told = env.exchange->tell_outcome(
-      tx, p.what.id, outcome,
-      {{"reason", now.at == escalate::state::denied && !now.reason.empty() ? now.reason
-                                                                          : v.reason},
-       {"rules", v.rules},
-       {"chain", v.chain},
-       {"near_miss", v.near_miss},
-       {"by", "policy " + v.policy_sha256.substr(0, 12)}},
-      "gate", {*verdict_seq});
-    if (!told) {
-      return std::move(told).error();
-    }
-    if (now.at == escalate::state::allowed) {
-      // At once: what the effect does outside waits for its own record, which comes after this.
-      tx.on_applied([what = std::make_shared<const proposal>(p.what), effect = env.effect] {
-        if (auto handle = effect()) {
-          caf::anon_send(handle, execute{what->id, what});
-        }
-      });
-    } else if (now.at == escalate::state::pending) {
-      tx.on_durable([id = p.what.id, desk = env.escalation] {
-        if (auto handle = desk()) {
-          caf::anon_send(handle, await_decision{id});
-        }
-      });
-    }
-    return {};
+    return tell_opened(tx, env, opened->now, v, *verdict_seq);
   }
 
   shared_environment env_;
@@ -459,7 +687,7 @@ private:
   done_callback done_;
   case_rows::state_ptr state_ = std::make_shared<const case_state>();
   std::int64_t rev_ = 0;
-  std::deque<delivery> queue_;
+  std::deque<work> queue_;
   bool ready_ = false;
   bool busy_ = false;
 };
@@ -483,7 +711,15 @@ public:
                                                 {"awake", awake_.size()},
                                                 {"opened", opened_}})};
             },
-            [this](deliver& d) { accept(std::move(d.what)); }};
+            [this](deliver& d) { accept(std::move(d.what)); },
+            [this](amend& a) -> caf::result<crossdock::answer> {
+              if (!loaded_) {
+                return crossdock::answer{static_cast<std::int32_t>(errc::unavailable),
+                                         "the flow is starting: try again"};
+              }
+              auto& c = wake(a.case_id, false, nullptr, "");
+              return delegate(c.actor, std::move(a));
+            }};
   }
 
   void on_exit() override { env_->exchange->detach("flow"); }
@@ -559,7 +795,9 @@ private:
       early_.push_back(std::move(d));
       return;
     }
-    if (d.kind != delivery_kind::message) {
+    const auto& commands = command::all;
+    if (d.kind != delivery_kind::message ||
+        std::find(commands.begin(), commands.end(), d.topic) != commands.end()) {
       const auto case_id = d.event->case_id;
       hand_to(case_id, false, nullptr, "", std::move(d));
       return;
@@ -567,6 +805,8 @@ private:
     // A topic may trigger one flow and settle another; each gets its own delivery only
     // once, so the first flow that wants it takes it.
     const auto document = document_of(*d.event);
+    definition_ptr closed; // settled by this topic, without a live case
+    std::string closed_key;
     for (const auto& f : env_->definitions) {
       if (!document) {
         break;
@@ -601,19 +841,78 @@ private:
           bury(d, key.error());
           return;
         }
-        const auto live = live_key(f->id(), *key);
-        if (const auto it = keys_.find(live); it != keys_.end()) {
-          const auto case_id = it->second;
-          hand_to(case_id, false, f, live, std::move(d));
+        const auto it = keys_.find(live_key(f->id(), *key));
+        if (it != keys_.end()) {
+          const auto live = it->second;
+          settle(std::move(d), f, *key, live);
           return;
         }
+        if (closed == nullptr && f->compensates()) {
+          closed = f;
+          closed_key = *key;
+        }
       }
+    }
+    if (closed != nullptr) {
+      settle(std::move(d), closed, closed_key, "");
+      return;
     }
     finish_unwanted(std::move(d));
   }
 
+  /// The reason of a case is gone. What closed cases of the key have done may have lost its
+  /// reason too: they hear of it first, then the live case, if there is one.
+  void settle(delivery d, const definition_ptr& f, const std::string& key,
+              const std::string& live) {
+    if (!f->compensates()) {
+      hand_to(live, false, f, live_key(f->id(), key), std::move(d));
+      return;
+    }
+    auto what = std::make_shared<delivery>(std::move(d));
+    ledger::unit u;
+    u.name = "flow.settled";
+    u.apply = [exchange = env_->exchange, what, flow = f->id(), key,
+               live](transaction& tx) -> result<void> {
+      auto cases = undoable_cases(tx, flow, key);
+      if (!cases) {
+        return std::move(cases).error();
+      }
+      for (const auto& id : *cases) {
+        envelope e = *what->event;
+        e.id.clear();
+        e.time = {};
+        e.source = "flow";
+        e.type = command::settled;
+        e.dataschema = e.type + "/1";
+        e.case_id = id;
+        e.causes = {what->seq};
+        auto seq = exchange->publish(tx, std::move(e), ledger::record_class::b);
+        if (!seq) {
+          return std::move(seq).error();
+        }
+      }
+      return live.empty() ? exchange->finish(tx, what->id) : result<void>();
+    };
+    u.applied = on_own_turn([this, what, f, key, live](const result<ledger::receipt>& r) {
+      if (!r) {
+        spdlog::error("flow: {}: {}", what->topic, r.error().describe());
+      }
+      if (!live.empty()) {
+        hand_to(live, false, f, live_key(f->id(), key), std::move(*what));
+      }
+    });
+    env_->store->submit(std::move(u));
+  }
+
   void hand_to(const std::string& case_id, bool fresh, definition_ptr d,
                const std::string& live, delivery what) {
+    auto& c = wake(case_id, fresh, std::move(d), live);
+    caf::anon_send(c.actor, deliver{std::move(what)});
+  }
+
+  /// The case for one more piece of work.
+  awake_case& wake(const std::string& case_id, bool fresh, definition_ptr d,
+                   const std::string& live) {
     auto& c = awake_[case_id];
     if (!c.actor) {
       c.actor = system().spawn<case_actor>(
@@ -640,7 +939,7 @@ private:
     }
     ++c.outstanding;
     c.idle_since = 0;
-    caf::anon_send(c.actor, deliver{std::move(what)});
+    return c;
   }
 
   void done_one(const std::string& case_id, bool open) {

@@ -30,6 +30,8 @@ struct environment {
   std::function<std::string(const std::string&)> release_of;
   /// Shared by all that run on one ledger, one after the other.
   std::shared_ptr<case_rows> rows = std::make_shared<case_rows>();
+  /// The person who answers for an agent; empty if nobody is named.
+  std::map<std::string, std::string> owners = {};
 };
 
 flow_handle start(caf::actor_system& system, environment env);

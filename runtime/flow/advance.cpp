@@ -1,8 +1,10 @@
 #include "flow/advance.hpp"
 
+#include "flow/outcome.hpp"
 #include "flow/proposal_builder.hpp"
 #include "flow/rank.hpp"
 #include "flow/story.hpp"
+#include "flow/undo.hpp"
 
 #include <fmt/format.h>
 
@@ -12,30 +14,10 @@
 namespace crossdock::flow {
 namespace {
 
-/// "the step options asked, run 2, ..." A proposal's words that come back.
-struct heard {
-  step_status status;
-  int rank; ///< a later stage never goes back to an earlier one
-};
-
-std::optional<heard> heard_as(std::string_view outcome) {
-  if (outcome == "asked") {
-    return heard{step_status::asked, 1};
-  }
-  if (outcome == "allowed" || outcome == "approved") {
-    return heard{step_status::allowed, 2};
-  }
-  if (outcome == "unknown") {
-    return heard{step_status::unknown, 3};
-  }
-  const auto status = step_status_from(outcome);
-  return status && *status >= step_status::executed ? std::optional(heard{*status, 4})
-                                                    : std::nullopt;
-}
-
-int rank_of(step_status s) {
-  return s == step_status::proposed ? 0
-                                    : heard_as(to_string(s)).value_or(heard{s, 4}).rank;
+/// An end of a proposal after which the case has not got what it wanted.
+bool is_bad_end(std::string_view outcome) {
+  const auto what = heard_as(outcome);
+  return what && what->rank == 4 && what->status != step_status::executed;
 }
 
 target default_target(std::string_view outcome) {
@@ -76,9 +58,11 @@ private:
   void emit(action a) { out_.actions.push_back(std::move(a)); }
 
   void say(std::string_view station, std::string text, std::string_view step = {},
-           std::uint64_t seq = 0) {
-    tell(state(), now_, station, std::move(text), step, seq);
+           std::uint64_t seq = 0, std::string_view about = {}) {
+    tell(state(), now_, station, std::move(text), step, seq, about);
   }
+
+  undoer undo() { return {flow_, state(), now_, out_.actions}; }
 
   /// Nothing changes, and the caller is told why.
   result<void> ignore(std::string why) {
@@ -119,7 +103,7 @@ private:
 
   /// The ledger number of the newest trigger this case has heard of.
   std::uint64_t latest_trigger() {
-    const auto seq = state().trigger.value("seq", std::uint64_t{0});
+    const auto seq = state().trigger->value("seq", std::uint64_t{0});
     return state().after && state().after->trigger.is_object()
                ? std::max(seq, state().after->trigger.value("seq", std::uint64_t{0}))
                : seq;
@@ -199,6 +183,17 @@ private:
   }
 
   result<void> take(const settled& in) {
+    auto payload = parse_json(in.event.data);
+    const auto reason = payload ? text_or(*payload, "reason", "no reason given") : "";
+    json because{{"kind", "settled"},
+                 {"reason", reason},
+                 {"payload", payload ? std::move(*payload) : json()}};
+    // What a closed case has done may have lost its reason too.
+    if (state().started() && !state().open) {
+      return undo().begin(std::move(because), in.seq)
+                 ? result<void>()
+                 : ignore("ignored: nothing that the case has done is undone for that");
+    }
     if (auto why = deaf()) {
       return ignore(std::move(*why));
     }
@@ -208,11 +203,9 @@ private:
     if (in.seq != 0 && in.seq <= latest_trigger()) {
       return ignore("ignored: a newer trigger came after that");
     }
-    auto payload = parse_json(in.event.data);
-    const auto reason = payload ? text_or(*payload, "reason", "no reason given") : "";
     say("case", "The reason for the case is gone: " + reason, {}, in.seq);
-    return stop_for(afterwards{false, flow_.settle_outcome(), {}}, "settled: " + reason,
-                    in.seq);
+    return stop_for(afterwards{false, flow_.settle_outcome(), {}, std::move(because)},
+                    "settled: " + reason, in.seq);
   }
 
   result<void> take(const timer_fired& in) {
@@ -229,7 +222,50 @@ private:
       return ignore("ignored: the case is being closed already");
     }
     say("case", "The case has been open for as long as the flow lets it.", {}, in.seq);
-    return stop_for(afterwards{false, "deadline", {}}, "the case's time is up", in.seq);
+    return stop_for(
+        afterwards{
+            false, "deadline", {}, because_of("deadline", "the case's time is up")},
+        "the case's time is up", in.seq);
+  }
+
+  result<void> take(const compensation_asked& in) {
+    auto why = undo().asked(in);
+    return why ? ignore(std::move(*why)) : result<void>();
+  }
+
+  result<void> take(const resolved& in) {
+    auto why = undo().resolve(in);
+    return why ? ignore(std::move(*why)) : result<void>();
+  }
+
+  /// Unlike other inputs that come late, an edit is refused: a person waits for the
+  /// answer.
+  result<void> take(const edited& in) {
+    auto& made = state().proposed;
+    if (!state().open || !made || !made->live() || made->withdrawing ||
+        text_or(made->proposal, "id") != in.proposal_id) {
+      return error(errc::conflict, "the case asks for this action no longer")
+          .at("approval", in.proposal_id);
+    }
+    if (made->in_flight()) {
+      return error(errc::conflict, "it is decided already and may be done at any moment")
+          .at("approval", in.proposal_id);
+    }
+    const auto before = proposal::from_json(made->proposal);
+    auto after = edit_proposal(flow_, state(), in.changes, in.by, in.reason, now_);
+    if (!before || !after) {
+      return !before ? before.error() : after.error();
+    }
+    auto difference = difference_of(*before, *after);
+    made->proposal = after->to_json();
+    made->status = step_status::proposed;
+    made->detail = json();
+    ++made->edits;
+    say("person", after->rationale.front(), made->step, 0, in.proposal_id);
+    say("proposal", "Proposed instead: " + after->summary, made->step, 0, after->id);
+    emit(revise{made->step, made->run, in.proposal_id, std::move(*after),
+                std::move(difference)});
+    return {};
   }
 
   result<void> take(const answer& in) {
@@ -290,10 +326,10 @@ private:
     if (!rule.fallback) {
       s.status = step_status::failed;
       say("answer", why + ", and the flow cannot go on without it.", at.name, in.seq);
-      finish("failed");
+      finish("failed", because_of("failed", "nobody answered " + rule.question));
       return false;
     }
-    const json data = state().data();
+    const case_view data(state());
     auto filled = fill(*rule.fallback, scope{data});
     if (!filled) {
       s.status = step_status::failed;
@@ -308,6 +344,10 @@ private:
   }
 
   result<void> take(const decision& in) {
+    if (in.step.find('.') != std::string::npos) {
+      auto why = undo().decided(in);
+      return why ? ignore(std::move(*why)) : result<void>();
+    }
     if (auto why = deaf()) {
       return ignore(std::move(*why));
     }
@@ -315,6 +355,10 @@ private:
     if (!made || made->step != in.step || made->run != in.run) {
       return ignore(fmt::format("ignored: the case made no proposal {} in run {} last",
                                 in.step, in.run));
+    }
+    const auto id = text_or(made->proposal, "id");
+    if (!in.proposal_id.empty() && in.proposal_id != id) {
+      return ignore("ignored: it is of the action before a person changed it");
     }
     const auto what = heard_as(in.outcome);
     if (!what) {
@@ -331,11 +375,28 @@ private:
       it->second.seq = in.seq;
     }
     auto words = tell_decision(in.outcome, in.detail);
-    say(words.station, std::move(words.text), in.step, in.seq);
+    say(words.station, std::move(words.text), in.step, in.seq, id);
+    if (what->status == step_status::executed) {
+      remember_effect(in);
+    }
     if (!made->live()) {
       ended(in.step, what->status);
     }
     return {};
+  }
+
+  /// Fixes how the effect is undone.
+  void remember_effect(const decision& in) {
+    if (const auto it = state().steps.find(in.step); it != state().steps.end()) {
+      it->second.effect = in.detail;
+    }
+    auto e = effect_of(flow_, state(), in.detail);
+    if (!e) {
+      say("case", "How it would be undone cannot be told: " + e.error().describe(),
+          in.step);
+      e = effect_without_undo(state(), in.detail);
+    }
+    state().effects.push_back(std::move(*e));
   }
 
   // -- the end of a proposal ------------------------------------------------------
@@ -355,6 +416,12 @@ private:
     const auto index = flow_.index_of(name);
     if (!index) {
       return finish("failed"); // cannot be: the version is checked
+    }
+    if (after && !after->restart) {
+      // The case ends here, and what has just been done lost its reason before it was.
+      const auto where = target_of(flow_.steps()[*index], "executed");
+      return finish(where.what == target::kind::close ? where.outcome : after->outcome,
+                    std::move(after->because));
     }
     route(*index, to_string(how));
   }
@@ -381,23 +448,35 @@ private:
 
   void go_on(afterwards after) {
     if (!after.restart) {
-      return finish(after.outcome);
+      return finish(after.outcome, std::move(after.because));
     }
     ++state().run;
     begin(std::move(after.trigger));
   }
 
+  static target target_of(const step& at, std::string_view outcome) {
+    const auto it = at.on.find(outcome);
+    return it == at.on.end() ? default_target(outcome) : it->second;
+  }
+
+  static json because_of(std::string_view kind, std::string_view reason) {
+    return {{"kind", kind}, {"reason", reason}};
+  }
+
   void route(std::size_t index, std::string_view outcome) {
     const auto& at = flow_.steps()[index];
-    const auto it = at.on.find(outcome);
-    const target where = it == at.on.end() ? default_target(outcome) : it->second;
+    const target where = target_of(at, outcome);
+    json because;
+    if (is_bad_end(outcome)) {
+      because = because_of(outcome, at.name + " ended as " + std::string(outcome));
+    }
     switch (where.what) {
     case target::kind::next:
       return run_from(index + 1);
     case target::kind::go:
       return run_from(*flow_.index_of(where.step));
     case target::kind::close:
-      return finish(where.outcome);
+      return finish(where.outcome, std::move(because));
     case target::kind::retry:
       break;
     }
@@ -406,7 +485,7 @@ private:
       say("case",
           fmt::format("Tried again {} time{} already.", used, used == 1 ? "" : "s"),
           at.name);
-      return finish(where.outcome);
+      return finish(where.outcome, std::move(because));
     }
     ++used;
     retry(*flow_.index_of(where.step), where, used);
@@ -428,7 +507,7 @@ private:
   void run_from(std::size_t index) {
     while (index < flow_.steps().size()) {
       const auto& at = flow_.steps()[index];
-      const json data = state().data();
+      const case_view data(state());
       if (at.when) {
         auto holds = at.when->holds(scope{data});
         if (!holds) {
@@ -458,7 +537,8 @@ private:
       }
       if (const auto* c = std::get_if<close_step>(&at.what)) {
         state().steps[at.name] = step_state::with(step_status::done);
-        return finish(c->outcome);
+        return finish(c->outcome,
+                      c->compensate ? because_of("closed", c->outcome) : json());
       }
       if (!rank(at, index, data)) {
         return;
@@ -499,7 +579,7 @@ private:
     run_from(index);
   }
 
-  bool start_ask(const step& at, const ask_step& rule, const json& data) {
+  bool start_ask(const step& at, const ask_step& rule, const case_view& data) {
     auto payload = fill(rule.payload, scope{data});
     if (!payload) {
       fail(at.name, payload.error());
@@ -515,7 +595,7 @@ private:
   }
 
   /// False if the case went elsewhere.
-  bool rank(const step& at, std::size_t index, const json& data) {
+  bool rank(const step& at, std::size_t index, const case_view& data) {
     auto ranked = rank_options(std::get<rank_step>(at.what), scope{data});
     if (!ranked) {
       fail(at.name, ranked.error());
@@ -557,7 +637,7 @@ private:
     made.run = state().run;
     made.proposal = built->to_json();
     state().proposed = std::move(made);
-    say("proposal", "Proposed: " + built->summary, at.name);
+    say("proposal", "Proposed: " + built->summary, at.name, 0, built->id);
     emit(propose{at.name, state().run, std::move(*built)});
   }
 
@@ -565,15 +645,19 @@ private:
     say("case", fmt::format("The step {} cannot be done: {}", name, why.describe()),
         name);
     emit(note{fmt::format("step {} failed: {}", name, why.describe())});
-    finish("failed");
+    finish("failed", because_of("failed", "the step " + name + " cannot be done"));
   }
 
-  void finish(std::string outcome) {
+  /// `because` if what the case has done is to be undone now.
+  void finish(std::string outcome, json because = {}) {
     say("case", "Closed as " + outcome + ".");
     state().open = false;
     state().closed_at = now_;
     state().outcome = outcome;
     emit(close_case{std::move(outcome)});
+    if (!because.is_null()) {
+      undo().begin(std::move(because), 0);
+    }
   }
 
   void add_label(const std::string& label) {

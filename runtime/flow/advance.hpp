@@ -14,12 +14,24 @@
 #include "flow/case_state.hpp"
 #include "flow/definition.hpp"
 
+#include <array>
 #include <chrono>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
 namespace crossdock::flow {
+
+/// What is said to one case by its id; "flow" receives them. A person's come from the
+/// API, with the person as source and {by, reason} as data.
+namespace command {
+constexpr std::string_view compensate = "case.compensate";
+constexpr std::string_view resolve = "case.resolve";
+/// The flow's own: a closed case hears that its reason is gone.
+constexpr std::string_view settled = "case.settled";
+constexpr std::array<std::string_view, 3> all{compensate, resolve, settled};
+} // namespace command
 
 // -- what comes in ----------------------------------------------------------------
 
@@ -44,7 +56,7 @@ struct answer {
   std::string step;
   std::uint32_t run = 0;
   int status = 0; ///< as in the plugin contract: 0 or above answered, -6 deadline
-  json payload;
+  shared_json payload;
   std::string source;  ///< the component that answered
   std::string release; ///< "crossdock.replenishment 0.1.0 sha256:...", if known
   std::vector<std::string> labels;
@@ -59,6 +71,7 @@ struct decision {
   std::string outcome;
   json detail;
   std::uint64_t seq = 0;
+  std::string proposal_id = {}; ///< empty: the one that was made last
 };
 /// A timer that an action asked for has run out.
 struct timer_fired {
@@ -66,8 +79,28 @@ struct timer_fired {
   std::uint64_t seq = 0;
 };
 
-using input =
-    std::variant<opened, triggered_again, settled, answer, decision, timer_fired>;
+/// A person changes arguments of the pending proposal.
+struct edited {
+  std::string proposal_id;
+  json changes; ///< argument to new value
+  std::string by;
+  std::string reason;
+};
+/// A person asks that what a closed case has done be undone, or that it be tried again.
+struct compensation_asked {
+  std::string by;
+  std::string reason;
+  std::uint64_t seq = 0;
+};
+/// A person took care of what could not be undone.
+struct resolved {
+  std::string by;
+  std::string reason;
+  std::uint64_t seq = 0;
+};
+
+using input = std::variant<opened, triggered_again, settled, answer, decision,
+                           timer_fired, edited, compensation_asked, resolved>;
 
 // -- what goes out ----------------------------------------------------------------
 
@@ -79,9 +112,23 @@ struct ask {
   std::chrono::milliseconds timeout{};
 };
 struct propose {
-  std::string step;
+  std::string step; ///< of an undoing: "transfer.undo", and `run` its attempt
   std::uint32_t run = 0;
   proposal what;
+  std::string requester = {}; ///< a person who asked for it; empty: nobody did
+};
+/// The edited proposal, in the place of the pending one.
+struct revise {
+  std::string step;
+  std::uint32_t run = 0;
+  std::string replaces;
+  proposal what;
+  json difference; ///< {field, was, is}
+};
+/// An effect was undone: its approval becomes "compensated".
+struct compensated {
+  std::string proposal_id; ///< of what was undone
+  json detail;             ///< what it had been answered, {compensated_by, undo} besides
 };
 struct withdraw {
   std::string step;
@@ -101,7 +148,8 @@ struct close_case {
   std::string outcome;
 };
 
-using action = std::variant<ask, propose, withdraw, start_timer, note, close_case>;
+using action = std::variant<ask, propose, revise, compensated, withdraw, start_timer,
+                            note, close_case>;
 
 struct output {
   case_state state;
@@ -120,10 +168,15 @@ struct tag {
   static result<tag> parse(std::string_view text); ///< Errors: malformed.
 };
 
+/// Whether a person may ask for compensation of the case, or resolve it, as it stands
+/// now. Errors: conflict, with what is the case instead.
+result<void> may_compensate(const case_state& state);
+result<void> may_resolve(const case_state& state);
+
 /// Errors: version (the case began with another flow or version: find that definition),
-/// schema (a trigger's payload is no JSON object or has no key; the case is untouched).
-/// What goes wrong inside the case is no error: the case is closed as "failed" and says
-/// why.
+/// schema (a trigger's payload is no JSON object or has no key; the case is untouched),
+/// of an edit also denied, invalid and conflict. What goes wrong inside the case is no
+/// error: the case is closed as "failed" and says why.
 result<output> advance(const definition& d, const case_state& before, const input& in,
                        timestamp now);
 

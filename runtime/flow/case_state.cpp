@@ -1,5 +1,6 @@
 #include "flow/case_state.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace crossdock::flow {
@@ -20,17 +21,133 @@ result<timestamp> time_at(const json& v, const char* name) {
   return t ? std::move(t) : result<timestamp>(corrupt(name));
 }
 
-json to_json(const made_proposal& p) {
-  return {{"step", p.step},
-          {"run", p.run},
+/// Without the proposal itself.
+json frame(const made_proposal& p) {
+  return {{"step", p.step},     {"run", p.run},
           {"status", to_string(p.status)},
           {"withdrawing", p.withdrawing},
-          {"proposal", p.proposal},
-          {"detail", p.detail}};
+          {"edits", p.edits},   {"detail", p.detail}};
+}
+
+/// Without answer and ranking.
+json frame(const step_state& s) {
+  json out{{"status", to_string(s.status)}};
+  if (!s.effect.is_null()) {
+    out["effect"] = s.effect;
+  }
+  if (!s.by.empty()) {
+    out["by"] = s.by;
+  }
+  if (!s.release.empty()) {
+    out["release"] = s.release;
+  }
+  if (s.seq != 0) {
+    out["seq"] = s.seq;
+  }
+  return out;
+}
+
+/// Adds `name`: `value` to the text of an object, both as text already.
+void append_member(std::string& object, std::string_view name, std::string_view value) {
+  object.back() = object.size() > 2 ? ',' : '{'; // in place of the closing brace
+  if (object.back() == '{') {
+    object.pop_back();
+  }
+  object.append("\"").append(name).append("\":").append(value) += '}';
 }
 
 json to_json(const afterwards& a) {
-  return {{"restart", a.restart}, {"outcome", a.outcome}, {"trigger", a.trigger}};
+  return {{"restart", a.restart},
+          {"outcome", a.outcome},
+          {"trigger", a.trigger},
+          {"because", a.because}};
+}
+
+json to_json(const done_effect& e) {
+  json out{{"step", e.step},         {"run", e.run},
+           {"done", e.done},         {"effect", e.effect},
+           {"tool", e.tool},         {"args", e.args},
+           {"summary", e.summary},   {"expires_ms", e.expires.count()},
+           {"declared", e.declared}, {"wanted", e.wanted},
+           {"tries", e.tries},       {"attempt", e.attempt},
+           {"undo_id", e.undo_id},   {"resolved", e.resolved}};
+  if (e.undone) {
+    out["undone"] = to_string(*e.undone);
+  }
+  return out;
+}
+
+result<done_effect> effect_from(const json& v) {
+  done_effect e;
+  e.step = v.at("step").get<std::string>();
+  e.run = v.at("run").get<std::uint32_t>();
+  e.done = v.at("done");
+  e.effect = v.at("effect");
+  e.tool = v.at("tool").get<std::string>();
+  e.args = v.at("args");
+  e.summary = v.at("summary").get<std::string>();
+  e.expires = std::chrono::milliseconds(v.at("expires_ms").get<std::int64_t>());
+  e.declared = v.at("declared").get<bool>();
+  e.wanted = v.at("wanted").get<bool>();
+  e.tries = v.at("tries").get<std::uint32_t>();
+  e.attempt = v.at("attempt").get<std::uint32_t>();
+  e.undo_id = v.at("undo_id").get<std::string>();
+  e.resolved = v.at("resolved").get<bool>();
+  if (v.contains("undone")) {
+    e.undone = step_status_from(v["undone"].get<std::string>());
+    if (!e.undone) {
+      return corrupt("effects");
+    }
+  }
+  return e;
+}
+
+/// What a case of schema 1 has done, as far as it remembers: the last proposal. Its flow
+/// said nothing of undoing, so only a person may ask for it.
+std::optional<done_effect> effect_of_schema_1(const made_proposal& p) {
+  const auto tool = text_or(p.proposal, "reversal", "none");
+  const auto reference = text_or(p.detail, "reference");
+  if (p.status != step_status::executed || tool == "none" || reference.empty()) {
+    return std::nullopt;
+  }
+  done_effect e;
+  e.step = p.step;
+  e.run = p.run;
+  e.done = p.proposal;
+  e.done.erase("facts");
+  e.effect = p.detail;
+  e.tool = tool;
+  e.args = {{"reference", reference}};
+  e.summary = "Undo: " + text_or(p.proposal, "summary");
+  e.expires = std::chrono::hours(4);
+  return e;
+}
+
+constexpr std::array<std::string_view, 3> phase_names{"running", "stuck", "done"};
+
+json to_json(const undoing& u) {
+  return {{"at", phase_names[static_cast<std::size_t>(u.at)]},
+          {"because", u.because},
+          {"requester", u.requester},
+          {"why", u.why},
+          {"stuck_who", u.stuck_who},
+          {"index", u.index}};
+}
+
+result<undoing> undoing_from(const json& v, std::size_t effects) {
+  undoing u;
+  const auto name = v.at("at").get<std::string>();
+  const auto* it = std::find(phase_names.begin(), phase_names.end(), name);
+  u.index = v.at("index").get<std::size_t>();
+  if (it == phase_names.end() || u.index >= effects) {
+    return corrupt("undo");
+  }
+  u.at = static_cast<undoing::phase>(it - phase_names.begin());
+  u.because = v.at("because");
+  u.requester = v.at("requester").get<std::string>();
+  u.why = v.at("why").get<std::string>();
+  u.stuck_who = v.at("stuck_who").get<std::string>();
+  return u;
 }
 
 result<made_proposal> proposal_from(const json& v) {
@@ -43,6 +160,7 @@ result<made_proposal> proposal_from(const json& v) {
   p.run = v.value("run", 0u);
   p.status = *status;
   p.withdrawing = v.value("withdrawing", false);
+  p.edits = v.value("edits", 0u);
   p.proposal = v.value("proposal", json());
   p.detail = v.value("detail", json());
   return p;
@@ -64,21 +182,12 @@ std::optional<step_status> step_status_from(std::string_view text) noexcept {
 }
 
 json step_state::to_json() const {
-  json out{{"status", to_string(status)}};
+  auto out = frame(*this);
   if (!answer.is_null()) {
-    out["answer"] = answer;
+    out["answer"] = *answer;
   }
   if (!ranking.is_null()) {
-    out["ranking"] = ranking;
-  }
-  if (!by.empty()) {
-    out["by"] = by;
-  }
-  if (!release.empty()) {
-    out["release"] = release;
-  }
-  if (seq != 0) {
-    out["seq"] = seq;
+    out["ranking"] = *ranking;
   }
   return out;
 }
@@ -92,46 +201,122 @@ result<step_state> step_state::from_json(const json& v) {
   s.status = *status;
   s.answer = v.value("answer", json());
   s.ranking = v.value("ranking", json());
+  s.effect = v.value("effect", json());
   s.by = text_or(v, "by");
   s.release = text_or(v, "release");
   s.seq = v.value("seq", std::uint64_t{0});
   return s;
 }
 
+namespace {
+
+/// Everything that is small.
+json frame(const case_state& s) {
+  json out{{"schema", case_state::schema},
+           {"case_id", s.case_id},
+           {"tenant", s.tenant},
+           {"site", s.site},
+           {"traceparent", s.traceparent},
+           {"flow", s.flow},
+           {"version", s.version},
+           {"key", s.key},
+           {"open", s.open},
+           {"outcome", s.outcome},
+           {"opened_at", to_rfc3339(s.opened_at)},
+           {"updated_at", to_rfc3339(s.updated_at)},
+           {"run", s.run},
+           {"retries", s.retries},
+           {"labels", s.labels},
+           {"causes", s.causes},
+           {"history_left_out", s.history_left_out}};
+  if (s.closed_at) {
+    out["closed_at"] = to_rfc3339(*s.closed_at);
+  }
+  if (s.after) {
+    out["after"] = flow::to_json(*s.after);
+  }
+  if (!s.effects.empty()) {
+    out["effects"] = json::array();
+    for (const auto& e : s.effects) {
+      out["effects"].push_back(flow::to_json(e));
+    }
+    out["undo_attempts"] = s.undo_attempts;
+  }
+  if (s.undo) {
+    out["undo"] = flow::to_json(*s.undo);
+  }
+  return out;
+}
+
+} // namespace
+
 json case_state::to_json() const {
-  json out{{"schema", schema},
-           {"case_id", case_id},
-           {"tenant", tenant},
-           {"site", site},
-           {"traceparent", traceparent},
-           {"flow", flow},
-           {"version", version},
-           {"key", key},
-           {"open", open},
-           {"outcome", outcome},
-           {"opened_at", to_rfc3339(opened_at)},
-           {"updated_at", to_rfc3339(updated_at)},
-           {"run", run},
-           {"trigger", trigger},
-           {"retries", retries},
-           {"labels", labels},
-           {"causes", causes},
-           {"history", history},
-           {"history_left_out", history_left_out}};
-  if (closed_at) {
-    out["closed_at"] = to_rfc3339(*closed_at);
+  auto out = frame(*this);
+  out["trigger"] = *trigger;
+  out["history"] = json::array();
+  for (const auto& line : history) {
+    out["history"].push_back(*line);
   }
   out["steps"] = json::object();
   for (const auto& [name, s] : steps) {
     out["steps"][name] = s.to_json();
   }
   if (proposed) {
-    out["proposed"] = flow::to_json(*proposed);
-  }
-  if (after) {
-    out["after"] = flow::to_json(*after);
+    out["proposed"] = frame(*proposed);
+    out["proposed"]["proposal"] = *proposed->proposal;
   }
   return out;
+}
+
+std::string case_state::to_text() const {
+  auto out = crossdock::to_text(frame(*this));
+  append_member(out, "trigger", trigger.text());
+  std::string lines = "[";
+  for (const auto& line : history) {
+    lines.append(lines.size() > 1 ? "," : "").append(line.text());
+  }
+  append_member(out, "history", lines + "]");
+  std::string all = "{}";
+  for (const auto& [name, s] : steps) {
+    auto one = crossdock::to_text(frame(s));
+    if (!s.answer.is_null()) {
+      append_member(one, "answer", s.answer.text());
+    }
+    if (!s.ranking.is_null()) {
+      append_member(one, "ranking", s.ranking.text());
+    }
+    append_member(all, name, one); // a step's name needs no escapes
+  }
+  append_member(out, "steps", all);
+  if (proposed) {
+    auto one = crossdock::to_text(frame(*proposed));
+    append_member(one, "proposal", proposed->proposal.text());
+    append_member(out, "proposed", one);
+  }
+  return out;
+}
+
+std::string case_state::phase() const {
+  if (open || !undo) {
+    return open ? "open" : "closed";
+  }
+  switch (undo->at) {
+  case undoing::phase::running:
+    return "compensating";
+  case undoing::phase::stuck:
+    return "stuck";
+  case undoing::phase::done:
+    break;
+  }
+  return std::any_of(effects.begin(), effects.end(),
+                     [](const done_effect& e) { return e.resolved; })
+             ? "resolved"
+             : "compensated";
+}
+
+bool case_state::undoable() const {
+  return std::any_of(effects.begin(), effects.end(),
+                     [](const done_effect& e) { return e.declared && !e.settled(); });
 }
 
 result<case_state> case_state::from_json(const json& v) try {
@@ -174,7 +359,9 @@ result<case_state> case_state::from_json(const json& v) try {
   s.retries = v.at("retries").get<std::map<std::string, int>>();
   s.labels = v.at("labels").get<std::vector<std::string>>();
   s.causes = v.at("causes").get<std::vector<std::uint64_t>>();
-  s.history = v.at("history");
+  for (const auto& line : v.at("history")) {
+    s.history.emplace_back(line);
+  }
   s.history_left_out = v.at("history_left_out").get<std::uint64_t>();
   for (const auto& [name, stored] : v.at("steps").items()) {
     auto step = step_state::from_json(stored);
@@ -193,32 +380,118 @@ result<case_state> case_state::from_json(const json& v) try {
   if (v.contains("after")) {
     const auto& a = v["after"];
     s.after = afterwards{a.value("restart", false), text_or(a, "outcome"),
-                         a.value("trigger", json())};
+                         a.value("trigger", json()), a.value("because", json())};
+  }
+  for (const auto& stored : v.value("effects", json::array())) {
+    auto e = effect_from(stored);
+    if (!e) {
+      return std::move(e).error();
+    }
+    s.effects.push_back(std::move(*e));
+  }
+  if (v.value("schema", 0) < 2 && s.proposed) {
+    if (auto e = effect_of_schema_1(*s.proposed)) {
+      s.effects.push_back(std::move(*e));
+    }
+  }
+  s.undo_attempts = v.value("undo_attempts", 0u);
+  if (v.contains("undo")) {
+    auto u = undoing_from(v["undo"], s.effects.size());
+    if (!u) {
+      return std::move(u).error();
+    }
+    s.undo = std::move(*u);
   }
   return s;
 } catch (const json::exception& e) {
   return corrupt("/").at("reason", e.what());
 }
 
-json case_state::data() const {
-  json out{{"trigger", trigger.value("payload", json::object())},
-           {"case",
-            {{"id", case_id},
-             {"key", key},
-             {"tenant", tenant},
-             {"site", site},
-             {"opened_at", to_rfc3339(opened_at)}}},
+namespace {
+
+/// data() without payload, answers and rankings.
+json small_data(const case_state& s) {
+  json out{{"case",
+            {{"id", s.case_id},
+             {"key", s.key},
+             {"tenant", s.tenant},
+             {"site", s.site},
+             {"opened_at", to_rfc3339(s.opened_at)}}},
            {"steps", json::object()}};
-  for (const auto& [name, s] : steps) {
-    json step = s.ranking.is_object() ? s.ranking : json::object();
-    step["status"] = to_string(s.status);
-    if (!s.answer.is_null()) {
-      step["answer"] = s.answer;
-      step["by"] = s.by;
+  for (const auto& [name, at] : s.steps) {
+    json step{{"status", to_string(at.status)}};
+    if (!at.answer.is_null()) {
+      step["by"] = at.by;
+    }
+    if (!at.effect.is_null()) {
+      step["effect"] = at.effect;
     }
     out["steps"][name] = std::move(step);
   }
   return out;
+}
+
+/// "/name/rest" -> {name, "/rest"}.
+std::pair<std::string_view, std::string_view> first_token(std::string_view pointer) {
+  pointer.remove_prefix(pointer.empty() ? 0 : 1);
+  const auto end = std::min(pointer.find('/'), pointer.size());
+  return {pointer.substr(0, end), pointer.substr(end)};
+}
+
+} // namespace
+
+json case_state::data() const {
+  auto out = small_data(*this);
+  out["trigger"] = trigger->value("payload", json::object());
+  for (const auto& [name, s] : steps) {
+    auto& step = out["steps"][name];
+    if (s.ranking.is_object()) {
+      auto all = *s.ranking;
+      all.update(step);
+      step = std::move(all);
+    }
+    if (!s.answer.is_null()) {
+      step["answer"] = *s.answer;
+    }
+  }
+  return out;
+}
+
+case_view::case_view(const case_state& s) : state_(s), small_(small_data(s)) {}
+
+const json* case_view::find(std::string_view pointer) const {
+  const auto [top, rest] = first_token(pointer);
+  if (top == "trigger" && state_.trigger->contains("payload")) {
+    return find_pointer((*state_.trigger)["payload"], rest);
+  }
+  if (top == "steps" && !rest.empty()) {
+    const auto [name, inner] = first_token(rest);
+    return inner.empty() ? whole(pointer) : step(name, inner);
+  }
+  return top == "case" ? find_pointer(small_, pointer) : whole(pointer);
+}
+
+const json* case_view::step(std::string_view name, std::string_view rest) const {
+  const auto it = state_.steps.find(std::string(name));
+  if (it == state_.steps.end()) {
+    return nullptr;
+  }
+  const auto [member, inner] = first_token(rest);
+  if (member == "answer" && !it->second.answer.is_null()) {
+    return find_pointer(*it->second.answer, inner);
+  }
+  if (const auto& own = small_["steps"][it->first]; own.contains(std::string(member))) {
+    return find_pointer(own, rest);
+  }
+  return find_pointer(*it->second.ranking, rest);
+}
+
+/// For the few pointers that ask for more than one thing at once.
+const json* case_view::whole(std::string_view pointer) const {
+  if (!whole_) {
+    whole_ = state_.data();
+  }
+  return find_pointer(*whole_, pointer);
 }
 
 } // namespace crossdock::flow

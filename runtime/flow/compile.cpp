@@ -60,6 +60,14 @@ public:
     return out;
   }
 
+  bool flag(const char* key) {
+    const json& v = any(key, false);
+    if (!v.is_null() && !v.is_boolean()) {
+      wrong(key, "true or false");
+    }
+    return v.is_boolean() && v.get<bool>();
+  }
+
   std::int64_t integer(const char* key, std::int64_t low, std::int64_t high,
                        std::optional<std::int64_t> otherwise = {}) {
     const json& v = any(key, !otherwise);
@@ -224,6 +232,14 @@ private:
     out_.case_key_ = key_text(flow, "case_key", true);
     out_.deadline_ = flow.duration("deadline", false);
 
+    if (flow.has("stuck")) {
+      section stuck(source_, flow.any("stuck", false), "/flow/stuck");
+      out_.stuck_ = stuck_clause{stuck.text("role", false), stuck.text("person", false)};
+      if (out_.stuck_->role.empty() == out_.stuck_->person.empty()) {
+        stuck.wrong("", "either a role or a person");
+      }
+      flow.adopt(stuck.finish("flow.stuck"));
+    }
     section trigger(source_, flow.any("trigger", true), "/flow/trigger");
     if (!flow.failure()) {
       out_.trigger_topic_ = trigger.name("topic", true);
@@ -281,23 +297,16 @@ private:
     }
     const auto kind = s.text("kind", true);
     out.when = s.when("when", known_);
-    if (s.has("compensate")) {
-      // Declared compensation that nobody runs would be a promise broken in silence.
-      s.wrong("compensate",
-              "this version does not run compensations: remove the key, and "
-              "undo by hand with the tool named in reversal");
-      return;
-    }
     if (kind == "ask") {
       out.what = read_ask(s);
     } else if (kind == "rank") {
       out.what = read_rank(s);
       read_on(s, out, rank_outcomes);
     } else if (kind == "propose") {
-      out.what = read_propose(s);
+      out.what = read_propose(s, out.name);
       read_on(s, out, propose_outcomes);
     } else if (kind == "close") {
-      out.what = close_step{s.name("outcome", true)};
+      out.what = close_step{s.name("outcome", true), s.flag("compensate")};
     } else {
       s.wrong("kind", "a step is one of ask, rank, propose, close");
     }
@@ -347,12 +356,12 @@ private:
     return r;
   }
 
-  propose_step read_propose(section& s) {
+  propose_step read_propose(section& s, const std::string& name) {
     propose_step p;
     p.tool = s.name("tool", true);
     p.args = s.value_template("args", known_, true);
     p.site = s.value_template("site", known_, false);
-    p.amount = read_amount(s);
+    p.amount = read_amount(s, known_);
     p.confidence = s.value_template("confidence", known_, true);
     p.expected_value = s.value_template("expected_value", known_, false);
     p.basis = s.value_template("basis", known_, false);
@@ -379,11 +388,62 @@ private:
                         "component reasoned");
     }
     p.expires = s.duration("expires", true);
+    if (s.has("edit")) {
+      p.edit = read_edit(s);
+    }
+    if (s.has("compensate")) {
+      p.compensate = read_undo(s, p, name);
+    }
     return p;
   }
 
-  json read_amount(section& s) {
-    auto amount = s.value_template("amount", known_, true);
+  edit_clause read_edit(section& s) {
+    section t(source_, s.any("edit", false), s.at("edit"));
+    auto known = known_;
+    known.roots.insert("args");
+    edit_clause e;
+    e.args = t.names("args", true);
+    if (t.has("args") && e.args.empty()) {
+      t.wrong("args", "the names of the arguments that a person may change");
+    }
+    // Without it an edit could keep an amount that is too small for what it has become.
+    e.amount = read_amount(t, known);
+    e.summary = t.text_template("summary", known, true);
+    s.adopt(t.finish("edit"));
+    return e;
+  }
+
+  undo_clause read_undo(section& s, const propose_step& p, const std::string& name) {
+    section t(source_, s.any("compensate", false), s.at("compensate"));
+    auto known = known_;
+    known.steps.insert(name);
+    undo_clause u;
+    u.tool = t.name("tool", false, p.reversal);
+    if (u.tool == "none") {
+      t.wrong("", "reversal says that nothing undoes this step: name a tool");
+    }
+    u.args = t.value_template("args", known, true);
+    if (!u.args.is_object()) {
+      t.wrong("args", "the arguments of a tool are a table");
+    }
+    u.summary = t.text_template("summary", known, false);
+    u.expires = t.duration("expires", false);
+    if (u.expires.count() == 0) {
+      u.expires = p.expires;
+    }
+    known.roots.insert("because");
+    u.when = t.when("when", known);
+    if (!out_.stuck_) {
+      t.wrong("",
+              "[flow.stuck] must name the role or person who takes care of a case whose "
+              "effects cannot be undone");
+    }
+    s.adopt(t.finish("compensate"));
+    return u;
+  }
+
+  static json read_amount(section& s, const known_names& known) {
+    auto amount = s.value_template("amount", known, true);
     if (amount.is_object() && amount.contains("price") != amount.contains("quantity")) {
       s.wrong("amount", "price and quantity go together");
     }

@@ -22,6 +22,13 @@ result<std::string> definition::settle_key(const json& payload) const {
   return fill_key(settle_key_, payload);
 }
 
+bool definition::compensates() const {
+  return std::any_of(steps_.begin(), steps_.end(), [](const step& s) {
+    const auto* p = std::get_if<propose_step>(&s.what);
+    return p != nullptr && p->compensate.has_value();
+  });
+}
+
 std::optional<std::size_t> definition::index_of(std::string_view step_name) const {
   const auto it = std::find_if(steps_.begin(), steps_.end(),
                                [&](const step& s) { return s.name == step_name; });

@@ -65,6 +65,32 @@ struct sentence {
   std::optional<condition> when;
 };
 
+/// What a person may change of the action before it is approved, and what it is worth
+/// then. Its templates see the changed arguments as /args.
+struct edit_clause {
+  std::set<std::string> args; ///< the arguments that may change
+  json amount;                ///< as propose_step::amount
+  std::string summary;        ///< text
+};
+
+/// How the effect of a step is undone. Its templates see the effect as
+/// /steps/NAME/effect; `when` sees why it is to be undone as /because.
+struct undo_clause {
+  std::string tool;
+  json args;
+  std::string summary; ///< text; empty: "Undo: " and what was done
+  std::optional<condition> when;
+  std::chrono::milliseconds expires{};
+};
+
+/// Who takes care of a case whose effects could not be undone.
+struct stuck_clause {
+  std::string role;
+  std::string person;
+  /// "the role customer-service", "maria".
+  std::string who() const { return person.empty() ? "the role " + role : person; }
+};
+
 /// What is proposed to the gate. All templates but the first and the last.
 struct propose_step {
   std::string tool;
@@ -83,10 +109,13 @@ struct propose_step {
   std::string reversal;
   std::string by; ///< the step whose answering component reasoned
   std::chrono::milliseconds expires{};
+  std::optional<edit_clause> edit;
+  std::optional<undo_clause> compensate;
 };
 
 struct close_step {
   std::string outcome;
+  bool compensate = false; ///< undo what the case has done
 };
 
 struct step {
@@ -113,6 +142,10 @@ public:
   /// A case that is open longer is closed as "deadline"; zero: never.
   std::chrono::milliseconds deadline() const { return deadline_; }
   const std::vector<step>& steps() const { return steps_; }
+  /// Whoever it is, may also ask for compensation. Empty if no step is undone.
+  const std::optional<stuck_clause>& stuck() const { return stuck_; }
+  /// Some step says how it is undone.
+  bool compensates() const;
   /// The file as it was compiled: kept with the cases that began with it.
   const std::string& source() const { return source_; }
 
@@ -139,6 +172,7 @@ private:
   std::string settle_outcome_;
   std::chrono::milliseconds deadline_{};
   std::vector<step> steps_;
+  std::optional<stuck_clause> stuck_;
   std::string source_;
 };
 

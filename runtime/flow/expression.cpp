@@ -8,6 +8,11 @@
 #include <compare>
 
 namespace crossdock::flow {
+
+const json* scope::find(std::string_view pointer) const {
+  return view_ != nullptr ? view_->find(pointer) : find_pointer(*data_, pointer);
+}
+
 namespace {
 
 error bad(std::string message, std::string pointer = "") {
@@ -31,7 +36,7 @@ result<void> check_pointer(std::string_view pointer, const known_names& known) {
   }
   const auto end = pointer.find('/', 1);
   const auto root = pointer.substr(1, end == std::string_view::npos ? end : end - 1);
-  if (root == "trigger" || root == "case") {
+  if (root == "trigger" || root == "case" || known.roots.contains(std::string(root))) {
     return {};
   }
   if (root != "steps" || end == std::string_view::npos) {
@@ -71,9 +76,9 @@ result<void> check_reference(std::string_view text, const known_names& known) {
 /// Null if there is nothing. `text` has been checked.
 const json* look_up(std::string_view text, const scope& s) {
   if (text.starts_with("$item")) {
-    return s.item == nullptr ? nullptr : find_pointer(*s.item, text.substr(5));
+    return s.item() == nullptr ? nullptr : find_pointer(*s.item(), text.substr(5));
   }
-  return find_pointer(s.data, text.substr(text.starts_with("$?") ? 2 : 1));
+  return s.find(text.substr(text.starts_with("$?") ? 2 : 1));
 }
 
 result<std::optional<json>> fill_some(const json& source, const scope& s);
@@ -98,7 +103,7 @@ result<std::optional<json>> fill_each(const json& source, const scope& s) {
   }
   json out = json::array();
   for (const auto& item : **list) {
-    const scope inner{s.data, &item};
+    const auto inner = s.with(item);
     if (where) {
       auto take = where->holds(inner);
       if (!take) {
@@ -383,7 +388,7 @@ result<std::string> fill_text(std::string_view source, const scope& s,
   std::string out;
   const auto fill_hole = [&](std::string_view hole) -> result<void> {
     if (hole.front() == '/') {
-      if (const json* found = find_pointer(s.data, hole); found && !found->is_null()) {
+      if (const json* found = s.find(hole); found && !found->is_null()) {
         out += spoken(*found);
         return {};
       }

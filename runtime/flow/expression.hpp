@@ -10,6 +10,7 @@
 #include "base/decimal.hpp"
 #include "base/json.hpp"
 #include "base/proposal.hpp"
+#include "flow/case_state.hpp"
 
 #include <optional>
 #include <set>
@@ -20,16 +21,33 @@
 
 namespace crossdock::flow {
 
-/// What an expression looks at.
-struct scope {
-  const json& data;
-  const json* item = nullptr;
+/// What an expression looks at: one document, or a case's data where they lie.
+class scope {
+public:
+  explicit scope(const json& data) : data_(&data) {}
+  explicit scope(const case_view& data) : view_(&data) {}
+  /// The same inside `each`, with its element.
+  scope with(const json& item) const {
+    auto inner = *this;
+    inner.item_ = &item;
+    return inner;
+  }
+
+  /// What is at the pointer, null if nothing.
+  const json* find(std::string_view pointer) const;
+  const json* item() const { return item_; }
+
+private:
+  const json* data_ = nullptr;
+  const case_view* view_ = nullptr;
+  const json* item_ = nullptr;
 };
 
 /// What an expression may refer to, for the check before anything runs.
 struct known_names {
   std::set<std::string> steps; ///< that come earlier
   bool item = false;
+  std::set<std::string> roots = {}; ///< besides trigger, case and steps
 };
 
 /// Decimal text or a JSON number; a float, which only probabilities of answers are, is

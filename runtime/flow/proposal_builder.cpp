@@ -8,8 +8,9 @@ namespace crossdock::flow {
 namespace {
 
 /// A ULID (48 bits of milliseconds, 80 bits that tell apart) which the same case, step
-/// and run always give again, so that a replay makes the same proposal.
-std::string id_of(const case_state& state, const std::string& step, timestamp now) {
+/// and run always give again, so that a replay makes the same proposal. `what` tells the
+/// proposals of one step and run apart.
+std::string id_of(const json& what, timestamp now) {
   static constexpr char digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
   const auto ms = static_cast<std::uint64_t>(
       std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch())
@@ -18,7 +19,7 @@ std::string id_of(const case_state& state, const std::string& step, timestamp no
   for (std::size_t i = 0; i < 10; ++i) {
     id[9 - i] = digits[(ms >> (5 * i)) & 31];
   }
-  const auto hash = sha256_of(to_text(json::array({state.case_id, step, state.run})));
+  const auto hash = sha256_of(to_text(what));
   for (std::size_t i = 0; i < 16; ++i) {
     id[10 + i] = digits[hash[i] & 31];
   }
@@ -29,11 +30,29 @@ error in_field(error e, const char* field) {
   return std::move(e).at("field", field);
 }
 
+/// Money, or {quantity, price}.
+result<money> worth_of(const json& v) {
+  if (!v.is_object() || !v.contains("price")) {
+    const auto m = money_of(v);
+    return m ? result<money>(*m) : error(errc::schema, "no amount of money");
+  }
+  const auto price = money_of(v["price"]);
+  const auto quantity = decimal_of(v.value("quantity", json()));
+  if (!price || !quantity) {
+    return error(errc::schema, "a price and a quantity are needed");
+  }
+  auto product = quantity->times(price->amount);
+  if (!product) {
+    return std::move(product).error();
+  }
+  return money{*product, price->currency};
+}
+
 class builder {
 public:
   builder(const definition& d, const step& at, const case_state& state, timestamp now)
-      : rule_(std::get<propose_step>(at.what)), data_(state.data()) {
-    p_.id = id_of(state, at.name, now);
+      : rule_(std::get<propose_step>(at.what)), data_(state) {
+    p_.id = id_of(json::array({state.case_id, at.name, state.run}), now);
     p_.tenant = state.tenant;
     p_.case_id = state.case_id;
     p_.flow = d.name();
@@ -91,7 +110,7 @@ private:
     if (!amount) {
       return in_field(amount.error(), "amount");
     }
-    auto worth = amount_of(*amount);
+    auto worth = worth_of(*amount);
     if (!worth) {
       return in_field(worth.error(), "amount");
     }
@@ -124,23 +143,6 @@ private:
     p_.basis = basis->is_object() ? std::move(*basis) : json::object();
     p_.alternatives = alternatives->is_array() ? std::move(*alternatives) : json::array();
     return {};
-  }
-
-  static result<money> amount_of(const json& v) {
-    if (!v.is_object() || !v.contains("price")) {
-      const auto m = money_of(v);
-      return m ? result<money>(*m) : error(errc::schema, "no amount of money");
-    }
-    const auto price = money_of(v["price"]);
-    const auto quantity = decimal_of(v.value("quantity", json()));
-    if (!price || !quantity) {
-      return error(errc::schema, "a price and a quantity are needed");
-    }
-    auto product = quantity->times(price->amount);
-    if (!product) {
-      return std::move(product).error();
-    }
-    return money{*product, price->currency};
   }
 
   result<void> fill_facts() {
@@ -217,15 +219,225 @@ private:
   }
 
   const propose_step& rule_;
-  json data_;
+  case_view data_;
   proposal p_;
 };
+
+std::string value_text(const json& v) {
+  return v.is_null() ? "nothing" : v.is_string() ? v.get<std::string>() : to_text(v);
+}
+
+const propose_step* live_step(const definition& d, const case_state& state) {
+  const auto index = state.proposed ? d.index_of(state.proposed->step) : std::nullopt;
+  return index ? std::get_if<propose_step>(&d.steps()[*index].what) : nullptr;
+}
+
+/// What a person must know of the numbers that an edit leaves as they were.
+void flag_edited(proposal& p) {
+  auto& flags = p.basis["quality_flags"];
+  if (!flags.is_array()) {
+    flags = json::array();
+  }
+  constexpr const char* flag =
+      "confidence and expected value are of the action before it was edited";
+  if (std::find(flags.begin(), flags.end(), flag) == flags.end()) {
+    flags.push_back(flag);
+  }
+}
+
+/// "settled: the line is cancelled".
+std::string why_of(const json& because) {
+  const auto kind = text_or(because, "kind");
+  const auto reason = text_or(because, "reason");
+  auto text = kind == "person" ? reason : kind + (reason.empty() ? "" : ": " + reason);
+  return text.ends_with('.') ? text : text + ".";
+}
 
 } // namespace
 
 result<proposal> build_proposal(const definition& d, const step& at,
                                 const case_state& state, timestamp now) {
   return builder(d, at, state, now).build();
+}
+
+json difference_of(const proposal& before, const proposal& after) {
+  json out = json::array();
+  const auto differs = [&](const std::string& field, const json& was, const json& is) {
+    if (was != is) {
+      out.push_back({{"field", field}, {"was", value_text(was)}, {"is", value_text(is)}});
+    }
+  };
+  for (const auto& [name, is] : after.args.items()) {
+    differs(name, before.args.value(name, json()), is);
+  }
+  const auto amount = [](const proposal& p) {
+    return p.amount ? json(p.amount->str()) : json();
+  };
+  differs("amount", amount(before), amount(after));
+  return out;
+}
+
+result<proposal> edit_proposal(const definition& d, const case_state& state,
+                               const json& changes, const std::string& by,
+                               const std::string& reason, timestamp now) {
+  const auto* rule = live_step(d, state);
+  if (rule == nullptr || !rule->edit) {
+    return error(
+               errc::denied,
+               "the flow does not say what a changed action of this step is worth, so it "
+               "cannot be edited: approve or reject it, or give the step an [edit] "
+               "clause")
+        .at("flow", d.name());
+  }
+  auto before = proposal::from_json(state.proposed->proposal);
+  if (!before) {
+    return before;
+  }
+  proposal p = *before;
+  for (const auto& [name, value] : changes.items()) {
+    if (!rule->edit->args.contains(name)) {
+      std::string may;
+      for (const auto& a : rule->edit->args) {
+        may += (may.empty() ? "" : ", ") + a;
+      }
+      return error(errc::denied, "\"" + name + "\" may not be edited here, only: " + may)
+          .at("field", name);
+    }
+    p.args[name] = value;
+  }
+  if (p.args == before->args) {
+    return error(errc::invalid, "the edit changes nothing of the action");
+  }
+  json data = state.data();
+  data["args"] = p.args;
+  auto amount = fill(rule->edit->amount, scope{data});
+  auto worth = amount ? worth_of(*amount) : result<money>(amount.error());
+  if (!worth) {
+    return in_field(worth.error(), "edit/amount");
+  }
+  p.amount = *worth;
+  auto summary = fill_text(rule->edit->summary, scope{data}, p.facts);
+  if (!summary) {
+    return in_field(summary.error(), "edit/summary");
+  }
+  p.summary = std::move(*summary);
+  p.id = id_of(json::array({state.case_id, before->step, state.run, "edit",
+                            state.proposed->edits + 1}),
+               now);
+  p.created_at = now;
+  std::string changed;
+  for (const auto& item : difference_of(*before, p)) {
+    changed += (changed.empty() ? "" : ", ") + text_or(item, "field") + " from " +
+               text_or(item, "was") + " to " + text_or(item, "is");
+  }
+  p.rationale.insert(p.rationale.begin(), by + " changed " + changed + ": " + reason);
+  flag_edited(p);
+  return p;
+}
+
+done_effect effect_without_undo(const case_state& state, const json& detail) {
+  const auto& made = *state.proposed;
+  done_effect e;
+  e.step = made.step;
+  e.run = made.run;
+  e.done = json::object();
+  for (const auto* name : {"id", "tool", "args", "amount", "site", "agent",
+                           "agent_release", "object_key", "summary"}) {
+    if (const auto it = made.proposal->find(name); it != made.proposal->end()) {
+      e.done[name] = *it;
+    }
+  }
+  e.effect = detail;
+  e.summary = "Undo: " + text_or(made.proposal, "summary");
+  e.expires = std::chrono::hours(4);
+  e.declared = true;
+  return e;
+}
+
+result<done_effect> effect_of(const definition& d, const case_state& state,
+                              const json& detail) {
+  const auto& made = *state.proposed;
+  const auto what = proposal::from_json(made.proposal);
+  if (!what) {
+    return what.error();
+  }
+  auto e = effect_without_undo(state, detail);
+  e.declared = false;
+  const auto* rule = live_step(d, state);
+  if (rule == nullptr || !rule->compensate) {
+    // The tool that reverses it, and the reference by which every system of record knows
+    // what we wrote: enough for a person who asks, not for a flow that did not.
+    if (what->reversal != "none" && !text_or(detail, "reference").empty()) {
+      e.tool = what->reversal;
+      e.args = {{"reference", text_or(detail, "reference")}};
+    }
+    e.expires = rule == nullptr ? e.expires : rule->expires;
+    return e;
+  }
+  json data = state.data();
+  data["steps"][made.step]["effect"] = detail;
+  auto args = fill(rule->compensate->args, scope{data});
+  if (!args) {
+    return in_field(args.error(), "compensate/args");
+  }
+  e.tool = rule->compensate->tool;
+  e.args = std::move(*args);
+  e.declared = true;
+  e.expires = rule->compensate->expires;
+  if (!rule->compensate->summary.empty()) {
+    auto summary = fill_text(rule->compensate->summary, scope{data});
+    if (!summary) {
+      return in_field(summary.error(), "compensate/summary");
+    }
+    e.summary = std::move(*summary);
+  }
+  return e;
+}
+
+proposal undo_proposal(const definition& d, const case_state& state, const done_effect& e,
+                       const json& because, timestamp now) {
+  proposal p;
+  p.id = id_of(json::array({state.case_id, e.step, "undo", e.attempt}), now);
+  p.tenant = state.tenant;
+  p.case_id = state.case_id;
+  p.flow = d.name();
+  p.step = e.undo_step();
+  p.agent = text_or(e.done, "agent");
+  p.agent_release = text_or(e.done, "agent_release");
+  p.tool = e.tool;
+  p.args = e.args;
+  p.site = text_or(e.done, "site");
+  p.amount = e.done.contains("amount") ? money_of(e.done["amount"]) : std::nullopt;
+  // Nothing is estimated: it is known what was done and how it is taken back.
+  p.confidence_permille = 1000;
+  p.basis = {{"kind", "compensation"},
+             {"of", e.id()},
+             {"arithmetic", "nothing is estimated: an effect of this case is undone"}};
+  p.summary = e.summary;
+  p.rationale = {"Undone because: " + why_of(because),
+                 "It was done as approval " + e.id() + ": " + text_or(e.done, "summary") +
+                     "."};
+  fact f;
+  f.name = "done as";
+  f.value = text_or(e.effect, "reference");
+  f.system = text_or(e.effect, "system");
+  f.record = text_or(e.effect, "record");
+  f.field = "reference";
+  const auto as_of = parse_rfc3339(text_or(e.effect, "as_of"));
+  if (as_of && !f.system.empty() && !f.record.empty()) {
+    f.as_of = *as_of;
+    p.facts.push_back(std::move(f));
+  }
+  p.if_nothing_is_done = "It stays as it was done: " + text_or(e.done, "summary") + ".";
+  p.labels = state.labels;
+  // Each effect, and each try after one that failed, is a thing of its own: two cases of
+  // one order line do not replace each other's, and a new try has a new idempotency key.
+  p.object_key = e.id() + (e.tries > 1 ? "#" + std::to_string(e.tries) : "");
+  p.reversal = "none";
+  p.created_at = now;
+  p.expires_at = now + e.expires;
+  p.causes = state.causes;
+  return p;
 }
 
 } // namespace crossdock::flow

@@ -17,6 +17,11 @@ timestamp time_of(std::int64_t us) {
   return timestamp(std::chrono::microseconds(us));
 }
 
+/// Empty for what the column `status` says already.
+std::string phase_value(const case_state& s) {
+  return s.undo && !s.open ? s.phase() : std::string();
+}
+
 ledger::value closed_value(const case_state& s) {
   return s.closed_at ? ledger::value(micros(*s.closed_at)) : ledger::value();
 }
@@ -58,6 +63,13 @@ CREATE TABLE flow_definition(
   source TEXT NOT NULL,
   first_used_at INTEGER NOT NULL,
   PRIMARY KEY(flow, version)) WITHOUT ROWID;
+)"},
+          // `phase` says more of a closed case whose effects are or were undone.
+          {"flow", 2, R"(
+ALTER TABLE flow_case ADD COLUMN phase TEXT NOT NULL DEFAULT '';
+ALTER TABLE flow_case ADD COLUMN undoable INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX flow_case_undoable ON flow_case(flow, key) WHERE undoable = 1;
+CREATE INDEX flow_case_phase ON flow_case(phase) WHERE phase <> '';
 )"}};
 }
 
@@ -67,10 +79,11 @@ std::string row_key(const std::string& case_id) { return "case/" + case_id; }
 
 result<void> write_row(ledger::connection& db, const case_state& s, std::int64_t rev) {
   auto changed = db.exec("UPDATE flow_case SET status = ?, outcome = ?, state = ?, "
-                         "closed_at = ?, updated_at = ?, rev = ? WHERE case_id = ?",
+                         "closed_at = ?, updated_at = ?, phase = ?, undoable = ?, rev = ? "
+                         "WHERE case_id = ?",
                          {std::string(s.open ? open_text : closed_text), s.outcome,
-                          to_text(s.to_json()), closed_value(s), micros(s.updated_at), rev,
-                          s.case_id});
+                          s.to_text(), closed_value(s), micros(s.updated_at),
+                          phase_value(s), std::int64_t{s.undoable() ? 1 : 0}, rev, s.case_id});
   return changed ? result<void>() : result<void>(changed.error());
 }
 
@@ -182,6 +195,23 @@ case_rows::find_live(ledger::transaction& tx, std::string_view flow,
   return std::optional<stored_case>(std::move(*stored));
 }
 
+result<std::vector<std::string>>
+undoable_cases(ledger::transaction& tx, std::string_view flow, std::string_view key) {
+  // A case that has ended is in its row at once, so nothing needs to be settled before.
+  auto rows =
+      tx.db().query("SELECT case_id FROM flow_case WHERE flow = ? AND key = ? AND "
+                    "undoable = 1 AND status = 'closed' ORDER BY case_id",
+                    {std::string(flow), std::string(key)});
+  if (!rows) {
+    return std::move(rows).error();
+  }
+  std::vector<std::string> out;
+  for (const auto& r : *rows) {
+    out.push_back(r.text(0));
+  }
+  return out;
+}
+
 result<void> remember(ledger::transaction& tx, const definition& d) {
   const auto sha = to_hex(sha256_of(d.source()));
   auto rows =
@@ -212,14 +242,16 @@ result<void> remember(ledger::transaction& tx, const definition& d) {
 result<std::vector<case_line>> list(ledger::connection& db, const case_filter& filter,
                                     std::size_t limit, std::string_view after) {
   std::string sql = "SELECT case_id, flow, version, key, status, outcome, opened_at,"
-                    " updated_at, closed_at FROM flow_case WHERE 1";
+                    " updated_at, closed_at, phase FROM flow_case WHERE 1";
   std::vector<ledger::value> args;
   const auto where = [&](const char* clause, std::string value) {
     sql += clause;
     args.emplace_back(std::move(value));
   };
-  if (filter.open) {
-    where(" AND status = ?", *filter.open ? open_text : closed_text);
+  if (filter.state == open_text || filter.state == closed_text) {
+    where(" AND status = ?", filter.state);
+  } else if (!filter.state.empty()) {
+    where(" AND phase = ?", filter.state);
   }
   if (!filter.flow.empty()) {
     where(" AND flow = ?", filter.flow);
@@ -244,7 +276,7 @@ result<std::vector<case_line>> list(ledger::connection& db, const case_filter& f
                    r.text(1),
                    static_cast<int>(r.integer(2)),
                    r.text(3),
-                   r.text(4) == open_text,
+                   r.text(9).empty() ? r.text(4) : r.text(9),
                    r.text(5),
                    time_of(r.integer(6)),
                    time_of(r.integer(7)),

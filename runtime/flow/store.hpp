@@ -26,7 +26,7 @@ struct case_line {
   std::string flow;
   int version = 0;
   std::string key;
-  bool open = false;
+  std::string phase; ///< as case_state::phase
   std::string outcome;
   timestamp opened_at;
   timestamp updated_at;
@@ -34,9 +34,9 @@ struct case_line {
 };
 
 struct case_filter {
-  std::optional<bool> open;
-  std::string flow; ///< empty: all
-  std::string key;  ///< empty: all
+  std::string state; ///< a phase, or "closed": not open; empty: all
+  std::string flow;  ///< empty: all
+  std::string key;   ///< empty: all
 };
 
 std::vector<ledger::migration> migrations();
@@ -68,6 +68,10 @@ private:
   std::unordered_map<std::string, std::int64_t> revisions_; ///< of open cases that moved
 };
 
+/// Closed cases of this key that have done something the flow says how to undo, oldest
+/// first.
+result<std::vector<std::string>>
+undoable_cases(ledger::transaction& tx, std::string_view flow, std::string_view key);
 /// Keeps the definition for the cases that begin with it. Errors: conflict, if the same
 /// id and version was in force with other contents: it needs a new version.
 result<void> remember(ledger::transaction& tx, const definition& d);

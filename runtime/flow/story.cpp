@@ -21,7 +21,10 @@ void attach(const case_state& state, story_line& line) {
   if (line.station == "trigger") {
     take(find_pointer(state.trigger, "/payload/facts"));
   } else if (line.station == "proposal" && state.proposed &&
-             state.proposed->step == line.step) {
+             state.proposed->step == line.step &&
+             // A line of before a person edited it tells of another action.
+             (line.about.empty() ||
+              line.about == text_or(state.proposed->proposal, "id"))) {
     line.detail = state.proposed->proposal;
     take(find_pointer(line.detail, "/facts"));
   } else if (const auto it = state.steps.find(line.step); it != state.steps.end()) {
@@ -34,8 +37,8 @@ void attach(const case_state& state, story_line& line) {
         }
       }
     } else if (line.station == "ranking" && it->second.ranking.is_object()) {
-      line.detail = {{"ranked", it->second.ranking.value("ranked", json::array())},
-                     {"dropped", it->second.ranking.value("dropped", json::array())}};
+      line.detail = {{"ranked", it->second.ranking->value("ranked", json::array())},
+                     {"dropped", it->second.ranking->value("dropped", json::array())}};
     }
   }
 }
@@ -77,6 +80,9 @@ json story_line::to_json() const {
   if (!detail.is_null()) {
     out["detail"] = detail;
   }
+  if (!about.empty()) {
+    out["about"] = about;
+  }
   return out;
 }
 
@@ -90,8 +96,9 @@ std::vector<story_line> describe(const case_state& state) {
     line.station = text_or(entry, "station");
     line.text = text_or(entry, "text");
     line.step = text_or(entry, "step");
-    line.run = entry.value("run", 0u);
-    line.seq = entry.value("seq", std::uint64_t{0});
+    line.run = entry->value("run", 0u);
+    line.seq = entry->value("seq", std::uint64_t{0});
+    line.about = text_or(entry, "about");
     attach(state, line);
     if (state.history_left_out > 0 && out.size() == history_head) {
       story_line gap;
@@ -107,7 +114,7 @@ std::vector<story_line> describe(const case_state& state) {
 }
 
 void tell(case_state& state, timestamp now, std::string_view station, std::string text,
-          std::string_view step, std::uint64_t seq) {
+          std::string_view step, std::uint64_t seq, std::string_view about) {
   json line{{"time", to_rfc3339(now)},
             {"station", station},
             {"text", std::move(text)},
@@ -118,9 +125,12 @@ void tell(case_state& state, timestamp now, std::string_view station, std::strin
   if (seq != 0) {
     line["seq"] = seq;
   }
-  state.history.push_back(std::move(line));
+  if (!about.empty()) {
+    line["about"] = about;
+  }
+  state.history.emplace_back(std::move(line));
   if (state.history.size() > history_max) {
-    state.history.erase(history_head);
+    state.history.erase(state.history.begin() + history_head);
     ++state.history_left_out;
   }
 }

@@ -9,7 +9,7 @@
 namespace crossdock::flow {
 
 /// Stations, in the order in which a case usually meets them: "trigger", "question",
-/// "answer", "ranking", "proposal", "gate", "person", "effect", "case".
+/// "answer", "ranking", "proposal", "gate", "person", "effect", "undo", "case".
 struct story_line {
   timestamp time;
   std::string station;
@@ -20,6 +20,7 @@ struct story_line {
                               ///< the earlier ones are in the ledger under `seq`
   json detail;                ///< ranking: {ranked, dropped}; proposal: the proposal
   std::uint64_t seq = 0;      ///< ledger number of what came in, 0 if nothing did
+  std::string about;          ///< the proposal that is spoken of; empty: none
 
   json to_json() const;
 };
@@ -28,7 +29,7 @@ std::vector<story_line> describe(const case_state& state);
 
 /// Writes a line into the state's history. `run` is the state's.
 void tell(case_state& state, timestamp now, std::string_view station, std::string text,
-          std::string_view step = {}, std::uint64_t seq = 0);
+          std::string_view step = {}, std::uint64_t seq = 0, std::string_view about = {});
 
 /// "Approved by maria: stock is safe." Words for what became of a proposal.
 struct told {

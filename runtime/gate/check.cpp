@@ -110,6 +110,17 @@ std::vector<finding> policy_access::check(const compiled& c) {
                      [&](const rule& r) { return r.chain == id; })) {
       out.push_back({id, c.chain_lines[i], "no rule asks this chain"});
     }
+    for (const auto& role : c.chains[i].editor_may_approve.roles) {
+      const auto& stages = c.chains[i].stages;
+      if (std::none_of(stages.begin(), stages.end(), [&](const stage& s) {
+            return std::find(s.roles.begin(), s.roles.end(), role) != s.roles.end();
+          })) {
+        out.push_back({id, c.chain_lines[i],
+                       fmt::format("editor_may_approve names the role \"{}\", which no "
+                                   "stage asks: it changes nothing",
+                                   role)});
+      }
+    }
   }
   const bool allows = std::any_of(c.rules.begin(), c.rules.end(), [](const rule& r) {
     return r.effect == effect_verdict::allow;

@@ -22,7 +22,9 @@
 
 #include <chrono>
 #include <cstddef>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -64,6 +66,15 @@ struct stage {
   std::chrono::seconds escalate_after{0}; ///< 0: stays here until the approval expires
 };
 
+/// Whether a person who changed an action may be the one who approves it: with one of the
+/// roles, and up to an amount. An action without an amount, or in another currency: no.
+struct editor_clause {
+  std::vector<std::string> roles;      ///< empty: another person must approve
+  std::map<std::string, decimal> most; ///< currency to the largest amount
+  bool allows(const std::vector<std::string>& held,
+              const std::optional<money>& amount) const;
+};
+
 /// Who is asked, in which order, and until when. Time only denies or escalates.
 struct chain {
   std::string id;
@@ -72,6 +83,7 @@ struct chain {
   /// false: the stage that is asked decides, later stages take over when time runs out.
   /// true: every stage must agree, one after the other.
   bool every_stage = false;
+  editor_clause editor_may_approve = {};
 
   json to_json() const;
   /// Errors: schema.

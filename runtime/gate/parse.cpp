@@ -437,7 +437,8 @@ private:
   chain read_chain(const toml::table& t) {
     chain out;
     out.id = id(t);
-    only(t, {"id", "stages", "expires_after", "every_stage"}, "in a chain");
+    only(t, {"id", "stages", "expires_after", "every_stage", "editor_may_approve"},
+         "in a chain");
     if (const auto* node = t.get("every_stage")) {
       const auto flag = node->value_exact<bool>();
       if (!flag) {
@@ -484,6 +485,32 @@ private:
              "\"escalate_after\"");
       }
       out.stages.push_back(std::move(one));
+    }
+    out.editor_may_approve = editor(t);
+    return out;
+  }
+
+  /// Who changed an action and may approve it too: whoever writes this says for whom and
+  /// up to how much.
+  editor_clause editor(const toml::table& chain_table) {
+    editor_clause out;
+    const auto* t = table(chain_table, "editor_may_approve");
+    if (t == nullptr) {
+      return out;
+    }
+    only(*t, {"roles", "max"}, "in \"editor_may_approve\"");
+    out.roles = list(*t, "roles");
+    money_ranges most;
+    bound(*t, "max", false, false, most);
+    for (const auto& [currency, r] : most) {
+      if (*r.high < decimal()) {
+        fail(*t, errc::invalid, "\"max\" is a negative amount");
+      }
+      out.most[currency] = *r.high;
+    }
+    if (out.roles.empty() || out.most.empty()) {
+      fail(*t, errc::invalid,
+           "\"editor_may_approve\" names roles and a max such as \"250 USD\"");
     }
     return out;
   }

@@ -177,6 +177,16 @@ result<autonomy> autonomy_from(std::string_view text) {
   return static_cast<autonomy>(it - level_names.begin());
 }
 
+bool editor_clause::allows(const std::vector<std::string>& held,
+                           const std::optional<money>& amount) const {
+  const bool role = std::any_of(held.begin(), held.end(), [&](const auto& r) {
+    return std::find(roles.begin(), roles.end(), r) != roles.end();
+  });
+  const auto limit = amount ? most.find(amount->currency) : most.end();
+  return role && limit != most.end() && amount->amount <= limit->second &&
+         amount->amount >= decimal();
+}
+
 json chain::to_json() const {
   json out{{"id", id},
            {"expires_after_s", expires_after.count()},
@@ -187,6 +197,13 @@ json chain::to_json() const {
                              {"quorum", s.quorum},
                              {"remind_after_s", s.remind_after.count()},
                              {"escalate_after_s", s.escalate_after.count()}});
+  }
+  if (!editor_may_approve.roles.empty()) {
+    auto& e = out["editor_may_approve"] = {{"roles", editor_may_approve.roles},
+                                           {"max", json::object()}};
+    for (const auto& [currency, most] : editor_may_approve.most) {
+      e["max"][currency] = most.str();
+    }
   }
   return out;
 }
@@ -203,6 +220,16 @@ result<chain> chain::from_json(const json& v) {
           {s.at("roles").get<std::vector<std::string>>(), s.at("quorum").get<int>(),
            std::chrono::seconds(s.at("remind_after_s").get<std::int64_t>()),
            std::chrono::seconds(s.at("escalate_after_s").get<std::int64_t>())});
+    }
+    if (const auto e = v.find("editor_may_approve"); e != v.end()) {
+      out.editor_may_approve.roles = e->at("roles").get<std::vector<std::string>>();
+      for (const auto& [currency, text] : e->at("max").items()) {
+        const auto most = decimal::parse(text.get<std::string>());
+        if (!most) {
+          return most.error();
+        }
+        out.editor_may_approve.most[currency] = *most;
+      }
     }
     return out;
   } catch (const json::exception& e) {

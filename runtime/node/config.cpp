@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <functional>
 #include <optional>
 
@@ -264,15 +265,25 @@ result<config> read_config(const fs::path& file) {
         c.allowed.insert(std::move(hash));
       }
     }
+    struct owner {
+      const toml::node* at;
+      std::string field;
+      std::string name;
+    };
+    std::vector<owner> owners;
     top.each("plugin", [&](const toml::table& t, std::string path) {
       reader r(t, file.string(), std::move(path) + ".", first);
       plugin_config p;
       p.file = at(r.text("file", "", true));
       p.place = file.string() + ":" + std::to_string(t.source().begin.line);
       r.each("component", [&](const toml::table& ct, std::string inner) {
-        reader cr(ct, file.string(), std::move(inner) + ".", first);
+        reader cr(ct, file.string(), inner + ".", first);
         component_config one;
         one.id = cr.text("id", "", true);
+        one.owner = cr.text("owner");
+        if (const auto* n = ct.get("owner")) {
+          owners.push_back({n, inner + ".owner", one.owner});
+        }
         if (const auto* n = cr.take("config")) {
           if (n->is_table()) {
             one.config = to_json(*n);
@@ -336,6 +347,13 @@ result<config> read_config(const fs::path& file) {
       p.roles = r.texts("roles", true);
       c.principals.push_back(std::move(p));
     });
+    // A name with a slip would let its owner approve what the agent asks for.
+    for (const auto& o : owners) {
+      if (std::none_of(c.principals.begin(), c.principals.end(),
+                       [&](const auto& p) { return p.name == o.name; })) {
+        top.fail(*o.at, o.field, "there is no principal \"" + o.name + "\"");
+      }
+    }
   }
   if (first) {
     return *std::move(first);

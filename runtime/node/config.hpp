@@ -15,6 +15,7 @@ namespace crossdock::node {
 struct component_config {
   std::string id;
   json config = json::object();
+  std::string owner = {}; ///< the principal who answers for it; empty: nobody is named
 };
 
 struct plugin_config {

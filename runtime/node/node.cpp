@@ -85,6 +85,9 @@ make_routes(const parts& p) {
       wanted.insert(f->settle_topic());
     }
   }
+  if (!p.flows.empty()) {
+    wanted.insert(flow::command::all.begin(), flow::command::all.end());
+  }
   for (const auto& topic : wanted) {
     out->topics[topic].push_back("flow");
   }
@@ -457,6 +460,7 @@ public:
     env.status = [this] { return status(); };
     env.plugins = [this] { return plugins(); };
     env.decide_on = [this](decide d) { return decide_on(std::move(d)); };
+    env.amend = [this](crossdock::amend a) { return amend(std::move(a)); };
     auto server = api::server::start(config_.socket, std::move(env));
     if (!server) {
       return std::move(server).error();
@@ -722,6 +726,13 @@ private:
       const auto it = releases.find(name);
       return it == releases.end() ? std::string() : it->second;
     };
+    for (const auto& plugin : config_.plugins) {
+      for (const auto& c : plugin.components) {
+        if (!c.owner.empty()) {
+          env.owners[c.id] = c.owner;
+        }
+      }
+    }
     return env;
   }
 
@@ -828,17 +839,25 @@ private:
   json plugins() { return {{"plugins", component_states()}}; }
 
   answer decide_on(decide d) {
-    const auto desk = handles_->escalation.get();
-    if (!desk) {
-      return {static_cast<std::int32_t>(errc::unavailable), "escalation is not running"};
+    return ask_for_person(handles_->escalation.get(), "escalation", std::move(d));
+  }
+
+  answer amend(crossdock::amend a) {
+    return ask_for_person(handles_->flow.get(), "the flow", std::move(a));
+  }
+
+  template <class Handle, class Message>
+  answer ask_for_person(const Handle& h, const std::string& name, Message m) {
+    if (!h) {
+      return {static_cast<std::int32_t>(errc::unavailable), name + " is not running"};
     }
     caf::scoped_actor self(*system_);
     answer out;
-    self->request(desk, std::chrono::seconds(30), std::move(d))
+    self->request(h, std::chrono::seconds(30), std::move(m))
       .receive([&](answer& a) { out = std::move(a); },
                [&](const caf::error& e) {
                  out = {static_cast<std::int32_t>(errc::unavailable),
-                        "escalation did not answer: " + caf::to_string(e)};
+                        name + " did not answer: " + caf::to_string(e)};
                });
     return out;
   }

@@ -12,6 +12,7 @@ add_dependencies(crossdock_test_support crossdockd crossdock-sim plugin_sql plug
   plugin_replenishment plugin_warehouse crossdock_test_plugins)
 
 crossdock_test(e2e/node LIBS crossdock_test_support crossdock_ledger LABELS e2e TIMEOUT 600)
+crossdock_test(e2e/undo LIBS crossdock_test_support crossdock_ledger LABELS e2e TIMEOUT 600)
 crossdock_test(e2e/refusals LIBS crossdock_test_support LABELS e2e TIMEOUT 300)
 if(CROSSDOCK_SANITIZE)
   set(kills CROSSDOCK_KILLS=12) # each start is several times slower

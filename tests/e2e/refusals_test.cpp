@@ -120,3 +120,14 @@ TEST_CASE("a table that the mapping needs and the ERP lacks is named", "[e2e]") 
   CHECK_THAT(node.log(), Contains("sim.toml") || Contains("mapping"));
   CHECK(node.stop() == 0);
 }
+
+TEST_CASE("an agent's owner who is no principal is refused with its place", "[e2e]") {
+  node_process node;
+  auto text = read(node.config_file());
+  text.insert(text.find("[plugin.component.config]"), "owner = \"olga\"\n");
+  write(node.config_file(), text);
+  const auto f = run_node(node);
+  CHECK(f.code == 3);
+  CHECK_THAT(f.text, Contains("no principal \"olga\"") && Contains("component.0.owner") &&
+                       Contains("line"));
+}

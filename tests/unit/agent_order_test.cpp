@@ -163,6 +163,26 @@ TEST_CASE("a line solved by a transfer of ours is settled and not reported again
   CHECK(o.told("order.line_short").size() == 2);
 }
 
+TEST_CASE(
+    "a line that a transfer covers and that is cancelled later is settled once more",
+    "[order]") {
+  order_node o;
+  o.hear(o.line("L1", "10", "2026-03-05"));
+  o.erp.supply.push_back(transfer("TR-1", "2026-03-05", "7"));
+  o.hear(o.line("L1", "10", "2026-03-05"));
+  REQUIRE(o.told("order.line_settled").size() == 1);
+  CHECK(o.told("order.line_settled")[0]["state"] == "open");
+  o.hear(o.line("L1", "10", "2026-03-05"));
+  CHECK(o.told("order.line_settled").size() == 1);
+  o.erp.orders.clear();
+  o.hear(o.line("L1", "10", "2026-03-05", "cancelled"));
+  REQUIRE(o.told("order.line_settled").size() == 2);
+  CHECK(o.told("order.line_settled")[1]["state"] == "cancelled");
+  CHECK(misfit("order.line_settled", "schema", o.told("order.line_settled")[1]) == "");
+  o.hear(o.line("L1", "10", "2026-03-05", "cancelled"));
+  CHECK(o.told("order.line_settled").size() == 2);
+}
+
 TEST_CASE("a shipped or cancelled line settles its shortage and is forgotten",
           "[order]") {
   order_node o;

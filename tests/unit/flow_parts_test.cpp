@@ -53,8 +53,10 @@ TEST_CASE("what is wrong in a flow file is told with file, line and field", "[fl
        "unknown outcome"},
       {"retry_from = \"options\"", "retry_from = \"promise\"", "step[5].on.superseded",
        "no earlier step"},
-      {"reversal = ", "compensate = \"erp.transfer.cancel\"\nreversal = ",
-       "step[5].compensate", "does not run compensations"},
+      {"\"$/because/kind\"", "\"$/becuase/kind\"", "step[5].compensate.when.any[1].path",
+       "leads nowhere"},
+      {"$/args/quantity", "$/arg/quantity", "step[5].edit.amount.quantity",
+       "leads nowhere"},
       {"kind = \"rank\"", "kind = \"rang\"", "step[4].kind", "ask, rank, propose, close"},
       {"{/trigger/order}\"", "{/trigger/order\"", "step[5].summary", "a placeholder is"},
       {"$item/kind\", op", "$itme/kind\", op", "step[2].payload.options.where.path",
@@ -199,7 +201,7 @@ TEST_CASE("a stored state of a newer schema or a torn one is refused, not guesse
   auto torn = case_state::from_json(json{{"schema", 1}, {"case_id", 7}});
   REQUIRE_FALSE(torn);
   CHECK(torn.error().code() == errc::corrupt);
-  auto newer = case_state::from_json(json{{"schema", 2}});
+  auto newer = case_state::from_json(json{{"schema", 3}});
   REQUIRE_FALSE(newer);
   CHECK(newer.error().code() == errc::version);
 }
@@ -264,7 +266,7 @@ TEST_CASE("the rows hold one live case per key and notice who was first", "[flow
   auto lines = list(**reader, {}, 1);
   REQUIRE((lines && lines->size() == 1));
   CHECK(lines->front().case_id == "CASE2");
-  lines = list(**reader, {.open = false, .flow = "", .key = "L1"}, 10, "CASE2");
+  lines = list(**reader, {.state = "closed", .flow = "", .key = "L1"}, 10, "CASE2");
   REQUIRE((lines && lines->size() == 1));
   CHECK(lines->front().outcome == "settled");
   auto found = find(**reader, "CASE1");

@@ -132,6 +132,26 @@ inline json impact_answer() {
           {"evidence", {a_fact("late lines cancelled", 4)}}};
 }
 
+/// The text of a state is that of its JSON, and what templates see of it without a copy is what
+/// they would see in one.
+inline void check_views(const case_state& s) {
+  CHECK(*parse_json(s.to_text()) == s.to_json());
+  const auto data = s.data();
+  const case_view view(s);
+  const auto flat = data.flatten();
+  for (const auto& [pointer, leaf] : flat.items()) {
+    // flatten() gives null for empty lists and objects, so what is there is asked of the copy.
+    for (auto at = pointer; !at.empty(); at.erase(at.rfind('/'))) {
+      const auto* found = view.find(at);
+      INFO(at);
+      REQUIRE(found != nullptr);
+      REQUIRE(*found == *find_pointer(data, at));
+    }
+    CHECK(view.find(pointer + "/nothing") == nullptr);
+  }
+  CHECK(view.find("/steps/nobody/answer") == nullptr);
+}
+
 /// Keeps the state as text between inputs, as a restart would find it.
 class driven_case {
 public:
@@ -147,8 +167,9 @@ public:
     auto out = advance(flow, parsed, in, at(seconds++));
     INFO((out ? "" : out.error().describe()));
     REQUIRE(out);
-    stored = to_text(out->state.to_json());
+    stored = out->state.to_text();
     state = out->state;
+    check_views(state);
     return std::move(*out);
   }
   output open(envelope e = trigger()) {

@@ -561,7 +561,9 @@ TEST_CASE("the demo policy does what its comments say", "[gate]") {
   auto promise = transfer("1 USD", 1000);
   promise.tool = "erp.order.promise";
   CHECK(p.judge(promise, at()).effect == effect_verdict::ask);
-  promise.tool = "erp.transfer.cancel";
+  promise.tool = "erp.transfer.cancel"; // what the flow asks for to take a transfer back
+  CHECK(p.judge(promise, at()).effect == effect_verdict::ask);
+  promise.tool = "erp.price.change";
   CHECK(p.judge(promise, at()).effect == effect_verdict::deny);
   auto foreign = transfer();
   foreign.agent = "acme.credit-hold";
@@ -592,4 +594,52 @@ TEST_CASE("rules about other tools cost nothing", "[gate][.bench]") {
   CHECK(asked == n);
   WARN("1000 rules, 10 for the tool: " << n / took.count()
                                        << " verdicts/s with explanation");
+}
+
+// -- who edited
+// --------------------------------------------------------------------------------
+
+TEST_CASE("a chain says who may approve what they edited, and up to how much", "[gate]") {
+  const auto text = [](const std::string& clause) {
+    return "version = 1\n" + chain_text + "editor_may_approve = " + clause +
+           "\n[[rule]]\nid = \"r1\"\ntool = \"*\"\neffect = \"ask\"\nchain = \"desk\"\n";
+  };
+  const auto p = compiled(
+      text("{ roles = [\"customer-service\"], max = [\"250 USD\", \"200 EUR\"] }"));
+  const auto& clause = p.find_chain("desk")->editor_may_approve;
+  const std::vector<std::string> desk{"customer-service"};
+  const auto worth = [](const char* amount) {
+    return std::optional<money>(money::parse(amount).value());
+  };
+  CHECK(clause.allows(desk, worth("250 USD")));
+  CHECK(clause.allows(desk, worth("200 EUR")));
+  CHECK_FALSE(clause.allows(desk, worth("250.01 USD")));
+  CHECK_FALSE(clause.allows(desk, worth("-1 USD")));
+  CHECK_FALSE(clause.allows(desk, worth("1 CHF")));
+  CHECK_FALSE(clause.allows(desk, std::nullopt));
+  CHECK_FALSE(clause.allows({"team-lead"}, worth("1 USD")));
+  CHECK(p.check().empty());
+
+  const auto stored = chain::from_json(p.find_chain("desk")->to_json());
+  REQUIRE(stored);
+  CHECK(stored->editor_may_approve.allows(desk, worth("250 USD")));
+  CHECK_FALSE(stored->editor_may_approve.allows(desk, worth("250.01 USD")));
+  CHECK_FALSE(demo()
+                  .find_chain("team-lead")
+                  ->editor_may_approve.allows({"team-lead"}, worth("1 USD")));
+
+  for (const auto* wrong : {"{ roles = [\"customer-service\"] }", "{ max = \"1 USD\" }",
+                            "{ roles = [], max = \"1 USD\" }", "true",
+                            "{ roles = [\"a\"], max = \"-1 USD\" }",
+                            "{ roles = [\"a\"], max = \"1 USD\", min = \"0 USD\" }"}) {
+    const auto e = refused(text(wrong));
+    INFO(wrong << ": " << e.describe());
+    CHECK(context_of(e, "chain") == "desk");
+    CHECK(context_of(e, "line") != "");
+  }
+  const auto found = compiled(text("{ roles = [\"buyer\"], max = \"1 USD\" }")).check();
+  REQUIRE(found.size() == 1);
+  CHECK(found[0].message ==
+        "editor_may_approve names the role \"buyer\", which no stage asks: it changes "
+        "nothing");
 }

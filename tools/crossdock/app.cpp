@@ -28,6 +28,8 @@ struct words {
   case_query cases;
   ledger_query ledger;
   decision_words decision;
+  std::vector<std::string> set;
+  case_words case_word;
   std::string id;
   std::string state = "pending";
   std::int64_t limit = 50;
@@ -137,11 +139,20 @@ private:
   void add_cases() {
     auto* cases = group("case", "What the node takes care of");
     auto* list = command(cases, "list", "List cases, newest first", [this](session& s) {
-      w_.cases.state = w_.open == w_.closed ? "" : w_.open ? "open" : "closed";
+      if (w_.open != w_.closed) {
+        w_.cases.state = w_.open ? "open" : "closed";
+      }
       return case_list(s, w_.cases);
     });
     list->add_flag("--open", w_.open, "Only open ones");
     list->add_flag("--closed", w_.closed, "Only closed ones");
+    list->add_option(
+            "--state", w_.cases.state,
+            "Only these: open, closed, compensating, stuck, compensated, resolved")
+        ->check(CLI::IsMember(
+            {"open", "closed", "compensating", "stuck", "compensated", "resolved"}))
+        ->excludes("--open")
+        ->excludes("--closed");
     list->add_option("--flow", w_.cases.flow, "Only of this flow");
     list->add_option("--key", w_.cases.key,
                      "Only about this, for instance an order line");
@@ -151,6 +162,17 @@ private:
             [this](session& s) { return case_show(s, w_.id); })
         ->add_option("case", w_.id, "Its id, or the beginning of it")
         ->required();
+    const auto word = [&](const char* name, const char* what, auto does) {
+      auto* c = command(cases, name, what,
+                        [this, does](session& s) { return does(s, w_.case_word); });
+      c->add_option("case", w_.case_word.id, "Its id, or the beginning of it")
+          ->required();
+      c->add_option("--reason", w_.case_word.reason, "Why; it goes on the record")
+          ->required();
+    };
+    word("compensate", "Undo what a case has done, or try that again", case_compensate);
+    word("resolve", "Say that a person took care of what could not be undone",
+         case_resolve);
   }
 
   void add_approvals() {
@@ -178,6 +200,21 @@ private:
           "--digest", w_.decision.digest,
           "The digest that `approval show` told: refused if the action is another");
     }
+    auto* edit =
+        command(approvals, "edit",
+                "Change the action; it is judged again and takes the old one's place",
+                [this](session& s) { return approval_edit(s, w_.decision, w_.set); });
+    edit->add_option("approval", w_.decision.id, "Its id, or the beginning of it")
+        ->required();
+    edit->add_option("--set", w_.set,
+                     "ARGUMENT=VALUE, or ARGUMENT:=JSON for what is no text; repeatable")
+        ->required()
+        ->take_all();
+    edit->add_option("--reason", w_.decision.reason, "Why; it goes on the record")
+        ->required();
+    edit->add_option(
+        "--digest", w_.decision.digest,
+        "The digest that `approval show` told: refused if the action is another");
   }
 
   void add_ledger() {

@@ -13,6 +13,32 @@ const json& member(const json& object, const char* name) {
   return it == object.end() ? none : *it;
 }
 
+/// "quantity 7 → 12, amount 87.5 EUR → 150 EUR".
+std::string difference_text(const json& difference) {
+  std::string out;
+  for (const auto& d : difference) {
+    out += fmt::format("{}{} {} → {}", out.empty() ? "" : ", ", shown(d, "field"),
+                       shown(d, "was"), shown(d, "is"));
+  }
+  return out;
+}
+
+/// What was asked for first, and who made this of it.
+void show_edit(screen& s, const json& a) {
+  const auto& edit = member(a, "edit");
+  if (!edit.empty()) {
+    s.heading("Edited");
+    s.field("by", shown(edit, "by") + ", " + instant_text(shown(edit, "at")), 14, 2);
+    s.field("changed", difference_text(edit.value("difference", json::array())), 14, 2);
+    s.field("because", shown(edit, "reason"), 14, 2);
+    s.field("in place of", shown(edit, "from"), 14, 2);
+  }
+  if (const auto to = shown(a, "edited_to"); !to.empty()) {
+    s.heading("Edited");
+    s.field("now", to, 14, 2);
+  }
+}
+
 /// "customer-service (1 of 1), stage 1 of 2".
 std::string asked_text(const json& a) {
   const auto& asked = member(a, "asked");
@@ -94,6 +120,16 @@ void show_action(screen& s, const json& a, const json& p) {
     }
   }
   s.field("may not", excluded, 14, 2);
+  if (const auto editors = joined(a.value("editors", json::array())); !editors.empty()) {
+    const auto* may = find_pointer(a, "/chain/editor_may_approve");
+    s.field("editor",
+            editors +
+                (may == nullptr
+                     ? ": another person must approve"
+                     : ": may approve as " + joined(may->value("roles", json::array())) +
+                           " up to " + args_text(may->value("max", json::object()))),
+            14, 2);
+  }
 }
 
 void show_votes(screen& s, const json& a) {
@@ -173,6 +209,7 @@ ending approval_show(session& s, const std::string& id) {
   const auto full = shown(a, "id");
   paper.paragraph(shown(p, "summary"), 0, 0, colour::strong);
   paper.field("approval", full + ", " + shown(a, "state"));
+  show_edit(paper, a);
   show_evidence(paper, p);
   show_counter_case(paper, p, member(a, "verdict"));
   show_action(paper, a, p);
@@ -183,23 +220,94 @@ ending approval_show(session& s, const std::string& id) {
       paper.verbatim(fmt::format("crossdock approval {} {} --digest {} --reason \"...\"",
                                  verb, full, shown(a, "digest")));
     }
+    paper.verbatim(fmt::format(
+        "crossdock approval edit {} --digest {} --set ARGUMENT=VALUE --reason \"...\"",
+        full, shown(a, "digest")));
   }
   return exit_code::ok;
 }
 
-ending approval_decide(session& s, const decision_words& d, bool approve) {
-  // The id makes a repeated request count once, so a lost answer can be asked for again.
+namespace {
+
+/// Sends a request that counts once, again if its answer was lost.
+result<json> ask_once(session& s, const char* method, json params) {
   id_source ids(std::make_shared<system_clock>(), std::make_shared<system_random>());
-  json params{{"approval", d.id}, {"decision_id", ids.next()}, {"reason", d.reason}};
-  if (!d.digest.empty()) {
-    params["digest"] = d.digest;
-  }
-  const auto* method = approve ? "approval.approve" : "approval.reject";
+  params["decision_id"] = ids.next();
   auto answer = s.ask(method, params);
   if (!answer && (answer.error().code() == errc::unavailable ||
                   answer.error().code() == errc::timeout)) {
     answer = s.ask(method, params);
   }
+  return answer;
+}
+
+/// "quantity=12" or "express:=true" into `changes`.
+result<void> read_change(const std::string& word, json& changes) {
+  const auto equals = word.find('=');
+  const bool typed = equals != std::string::npos && equals > 0 && word[equals - 1] == ':';
+  const auto name = word.substr(0, typed ? equals - 1 : equals);
+  if (equals == std::string::npos || name.empty()) {
+    return error(errc::invalid,
+                 "--set takes ARGUMENT=VALUE, or ARGUMENT:=JSON for what is "
+                 "no text")
+        .at("given", word);
+  }
+  if (!typed) {
+    changes[name] = word.substr(equals + 1);
+    return {};
+  }
+  auto value = parse_json(word.substr(equals + 1));
+  if (!value) {
+    return std::move(value).error().at("given", word);
+  }
+  changes[name] = std::move(*value);
+  return {};
+}
+
+} // namespace
+
+ending approval_edit(session& s, const decision_words& d,
+                     const std::vector<std::string>& set) {
+  json changes = json::object();
+  for (const auto& word : set) {
+    if (auto r = read_change(word, changes); !r) {
+      return std::move(r).error();
+    }
+  }
+  json params{{"approval", d.id}, {"set", changes}, {"reason", d.reason}};
+  if (!d.digest.empty()) {
+    params["digest"] = d.digest;
+  }
+  auto answer = ask_once(s, "approval.edit", std::move(params));
+  if (!answer) {
+    return std::move(answer).error();
+  }
+  if (s.told_program(*answer)) {
+    return exit_code::ok;
+  }
+  auto& paper = s.paper();
+  const auto& a = *answer;
+  const auto& p = member(a, "proposal");
+  const auto state = shown(a, "state");
+  paper.paragraph("Edited: " + shown(p, "summary"), 0, 2, colour::good);
+  paper.field("approval", shown(a, "id") + ", in place of " + shown(a, "replaces"));
+  paper.field("changed",
+              difference_text(member(a, "edit").value("difference", json::array())));
+  paper.field("state", state == "pending" ? "pending: " + asked_text(a) : state);
+  paper.field("judged", shown(member(a, "verdict"), "reason"));
+  paper.field("digest", shown(a, "digest"));
+  if (state == "pending") {
+    paper.field("then", "crossdock approval show " + shown(a, "id"));
+  }
+  return exit_code::ok;
+}
+
+ending approval_decide(session& s, const decision_words& d, bool approve) {
+  json params{{"approval", d.id}, {"reason", d.reason}};
+  if (!d.digest.empty()) {
+    params["digest"] = d.digest;
+  }
+  auto answer = ask_once(s, approve ? "approval.approve" : "approval.reject", params);
   if (!answer) {
     return std::move(answer).error();
   }

@@ -158,13 +158,30 @@ void tell_verdict(screen& s, const json& v) {
   s.field("policy", policy.empty() ? "" : "sha256 " + policy.substr(0, 16), 14, 10);
 }
 
-/// Story lines of the gate belong to the approvals in order; a long story may have lost
-/// its oldest lines, so they are matched from the end.
+/// The approval that a line speaks of, or null.
+const json* approval_of(const json& line, const json& approvals) {
+  const auto about = text_or(line, "about");
+  for (const auto& a : approvals) {
+    if (!about.empty() && text_or(a, "id") == about) {
+      return &a;
+    }
+  }
+  return nullptr;
+}
+
+/// What the gate said, for its lines. Those of an older crossdock name no approval: they
+/// belong to the approvals in order; a long story may have lost its oldest lines, so they
+/// are matched from the end.
 std::vector<const json*> verdicts_of(const json& story, const json& approvals) {
   std::vector<const json*> out(story.size(), nullptr);
   auto a = approvals.size();
-  for (auto i = story.size(); i-- > 0 && a > 0;) {
-    if (text_or(story[i], "station") == "gate") {
+  for (auto i = story.size(); i-- > 0;) {
+    if (text_or(story[i], "station") != "gate") {
+      continue;
+    }
+    if (const auto* named = approval_of(story[i], approvals)) {
+      out[i] = find_pointer(*named, "/verdict");
+    } else if (a > 0 && text_or(story[i], "about").empty()) {
       out[i] = find_pointer(approvals[--a], "/verdict");
     }
   }
@@ -198,6 +215,9 @@ void tell_story(screen& s, const json& story, const json& approvals) {
       tell_ranking(s, detail);
     } else if (station == "proposal" && detail.is_object()) {
       tell_proposal(s, detail);
+    } else if (const auto* a = approval_of(line, approvals);
+               a != nullptr && (station == "proposal" || station == "undo")) {
+      tell_proposal(s, a->value("proposal", json::object()));
     } else if (verdicts[i] != nullptr) {
       tell_verdict(s, *verdicts[i]);
     }
@@ -223,6 +243,9 @@ void tell_people(screen& s, const json& approvals) {
                               shown(v, "person"), shown(v, "decision"),
                               why.empty() ? "" : ": " + why),
                   2, 10);
+    }
+    if (const auto to = shown(a, "edited_to"); !to.empty()) {
+      s.field("edited to", to, 14, 2);
     }
     s.field("decided by", shown(a, "decided_by"), 14, 2);
     s.field("reason", shown(a, "reason"), 14, 2);
@@ -254,7 +277,44 @@ void tell_effects(screen& s, const json& effects) {
   }
 }
 
+ending case_word(session& s, const char* method, const case_words& w,
+                 const std::string& said) {
+  auto answer = s.ask(method, {{"case", w.id}, {"reason", w.reason}});
+  if (!answer) {
+    return std::move(answer).error();
+  }
+  if (s.told_program(*answer)) {
+    return exit_code::ok;
+  }
+  s.paper().paragraph(said, 0, 2, colour::good);
+  s.paper().field("record", shown(*answer, "seq"));
+  s.paper().field("story", "crossdock case show " + shown(*answer, "case"));
+  return exit_code::ok;
+}
+
+void tell_undo(screen& s, const json& undo, const std::string& id) {
+  if (!undo.is_object()) {
+    return;
+  }
+  const auto stuck = shown(undo, "stuck");
+  if (!stuck.empty()) {
+    s.field("stuck", stuck);
+    s.field("waits for", shown(undo, "waits_for"));
+    s.field("try again", "crossdock case compensate " + id + " --reason \"...\"");
+    s.field("or settle", "crossdock case resolve " + id + " --reason \"...\"");
+  }
+}
+
 } // namespace
+
+ending case_compensate(session& s, const case_words& w) {
+  return case_word(s, "case.compensate", w,
+                   "Asked: what the case has done is proposed to be undone.");
+}
+
+ending case_resolve(session& s, const case_words& w) {
+  return case_word(s, "case.resolve", w, "Resolved: somebody took care of it.");
+}
 
 ending case_list(session& s, const case_query& q) {
   json params{{"limit", q.limit}};
@@ -282,10 +342,11 @@ ending case_list(session& s, const case_query& q) {
            {"opened (UTC)"}});
   for (const auto& c : cases) {
     const auto outcome = shown(c, "outcome");
+    const auto state = shown(c, "state");
     t.row({shown(c, "case"),
            shown(c, "flow"),
            shown(c, "key"),
-           shown(c, "state"),
+           {state, state == "stuck" ? colour::bad : colour::none},
            {outcome, colour_of_outcome(outcome)},
            instant_text(shown(c, "opened_at"))});
   }
@@ -316,6 +377,7 @@ ending case_show(session& s, const std::string& id) {
   paper.field("about", shown(c, "key"));
   paper.field("state",
               shown(c, "state") + (outcome.empty() ? "" : ", outcome " + outcome));
+  tell_undo(paper, c.value("undo", json()), shown(c, "case"));
   paper.field("opened", instant_text(shown(c, "opened_at")));
   paper.field("closed", instant_text(shown(c, "closed_at")));
   const auto run = shown(c, "run");

@@ -30,7 +30,7 @@ ending dead_letter_replay(session& s, std::int64_t id);
 // -- cases.cpp
 // -------------------------------------------------------------------------------
 struct case_query {
-  std::string state; ///< open, closed or empty: both
+  std::string state; ///< open, closed, compensating, stuck, ... or empty: all
   std::string flow;
   std::string key;
   std::string after; ///< a case id: older ones follow
@@ -38,6 +38,14 @@ struct case_query {
 };
 ending case_list(session& s, const case_query& q);
 ending case_show(session& s, const std::string& id);
+struct case_words {
+  std::string id;
+  std::string reason;
+};
+/// Asks that what the case has done be undone, or tried again.
+ending case_compensate(session& s, const case_words& w);
+/// A person took care of what could not be undone.
+ending case_resolve(session& s, const case_words& w);
 
 // -- approvals.cpp
 // ---------------------------------------------------------------------------
@@ -49,6 +57,9 @@ struct decision_words {
   std::string digest; ///< of the action that was seen; empty: not checked
 };
 ending approval_decide(session& s, const decision_words& d, bool approve);
+/// `set`: "argument=text" or "argument:=JSON".
+ending approval_edit(session& s, const decision_words& d,
+                     const std::vector<std::string>& set);
 
 // -- ledger.cpp
 // ------------------------------------------------------------------------------

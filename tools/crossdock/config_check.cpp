@@ -262,6 +262,10 @@ private:
         flow_word(file, at, ask->question, entry_kind::question);
       } else if (const auto* propose = std::get_if<flow::propose_step>(&step.what)) {
         flow_word(file, at, propose->tool, entry_kind::tool);
+        if (propose->compensate) {
+          flow_word(file, at + ".compensate", propose->compensate->tool,
+                    entry_kind::tool);
+        }
       }
     }
   }
