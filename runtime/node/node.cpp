@@ -600,12 +600,13 @@ private:
     };
   }
 
-  /// The core falls and rises together: its actors hold state of one another's units. Plugins
-  /// fail alone.
+  /// In the core each actor relies on those before it and is started anew with them: a gate that
+  /// fails takes along who asked it, a case that fails neither decisions nor effects. Plugins
+  /// fail alone. See docs/decisions/0006-the-core-restarts-what-follows.md.
   supervise::supervisor_spec tree() {
     supervise::supervisor_spec core;
     core.name = "core";
-    core.how = supervise::strategy::one_for_all;
+    core.how = supervise::strategy::rest_for_one;
     core.children = {
       {"audit",
        [this](caf::actor_system& s) {
