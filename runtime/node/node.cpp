@@ -7,6 +7,7 @@
 #include "escalate/actor.hpp"
 #include "escalate/escalate.hpp"
 #include "flow/actor.hpp"
+#include "flow/single_proposal.hpp"
 #include "gate/actor.hpp"
 #include "host/host.hpp"
 #include "intake/intake.hpp"
@@ -123,8 +124,14 @@ result<parts> prepare(const config& c) {
     if (!d) {
       return std::move(d).error();
     }
+    if (d->id() == flow::single_proposal_flow) {
+      return error(errc::conflict, "the id single-proposal belongs to the built-in flow of "
+                                   "agents' own proposals: give the flow another id")
+        .at("file", file.string());
+    }
     p.flows.push_back(std::make_shared<const flow::definition>(std::move(*d)));
   }
+  p.flows.push_back(flow::single_proposal());
 
   const auto store = c.data / "plugins";
   std::set<std::string> names;
