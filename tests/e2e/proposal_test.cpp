@@ -92,7 +92,8 @@ public:
     json found;
     const bool came = until(
       [&] {
-        for (const auto& a : node.ask("approval.list")["approvals"]) {
+        const auto list = node.ask("approval.list");
+        for (const auto& a : list["approvals"]) {
           if (a["proposal"]["object_key"] == line &&
               a["proposal"]["amount"]["amount"] == amount) {
             found = a;

@@ -98,6 +98,9 @@ record_line loud(std::string what, colour c) {
 /// events are not. A day has thousands of changes, and what follows from them is told.
 record_line event_line(const json& r) {
   const auto what = spoken(detail_of(r, "type")) + subject_of(r);
+  if (detail_of(r, "type") == "crossdock.proposal") {
+    return quiet("proposes on its own" + subject_of(r)); // the proposal itself follows
+  }
   return shown(r, "class") == "A" ? quiet("the ERP has a change: " + what)
                                   : quiet("reports: " + what, false);
 }
