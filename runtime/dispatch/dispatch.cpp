@@ -521,10 +521,13 @@ result<void> exchange::proposed(transaction& tx, const std::string& proposal_id,
   return r ? result<void>() : std::move(r).error();
 }
 
+const exchange::proposal_name exchange::no_name{};
+
 result<std::uint64_t> exchange::tell_outcome(transaction& tx, const std::string& proposal_id,
                                              std::string_view outcome, json detail,
                                              const std::string& by,
-                                             std::vector<std::uint64_t> causes) {
+                                             std::vector<std::uint64_t> causes,
+                                             const proposal_name& known_as) {
   auto rows = tx.db().query(
     "SELECT receiver, tag, case_id, key FROM proposer WHERE proposal_id = ?", {proposal_id});
   if (!rows) {
@@ -538,7 +541,7 @@ result<std::uint64_t> exchange::tell_outcome(transaction& tx, const std::string&
   e.source = by;
   e.type = "crossdock.decision";
   e.subject = row.text(3);
-  e.case_id = row.text(2);
+  e.case_id = row.text(2).empty() ? known_as.case_id : row.text(2);
   e.causes = std::move(causes);
   e.data = to_text(json{
     {"proposal", proposal_id}, {"outcome", outcome}, {"detail", std::move(detail)}});
@@ -549,7 +552,8 @@ result<std::uint64_t> exchange::tell_outcome(transaction& tx, const std::string&
   }
   delivery d;
   d.seq = *seq;
-  d.topic = e.type;
+  d.topic = known_as.topic.empty() ? e.type : known_as.topic;
+  d.token = known_as.token;
   d.event = std::make_shared<const envelope>(std::move(e));
   d.receiver = row.text(0);
   d.kind = delivery_kind::decision;

@@ -131,12 +131,21 @@ public:
   result<void> proposed(ledger::transaction& tx, const std::string& proposal_id,
                         const std::string& proposer, std::string tag,
                         const std::string& case_id, const std::string& key);
+  /// An id for an event that is remembered before it is published.
+  std::string new_event_id() { return ids_->next(); }
+  /// What the proposer knows its proposal by, besides its tag.
+  struct proposal_name {
+    std::uint64_t token = 0;
+    std::string topic;   ///< empty: crossdock.decision
+    std::string case_id; ///< of the decision, if the proposal was made in no case
+  };
   /// Tells the proposer: a decision with data {outcome, detail}. Gives its seq; 0 if nobody is
   /// known to have proposed it.
   result<std::uint64_t> tell_outcome(ledger::transaction& tx, const std::string& proposal_id,
                                      std::string_view outcome, json detail,
                                      const std::string& by,
-                                     std::vector<std::uint64_t> causes);
+                                     std::vector<std::uint64_t> causes,
+                                     const proposal_name& known_as = no_name);
   result<void> timer(ledger::transaction& tx, const std::string& owner,
                      std::uint64_t request_id, std::chrono::milliseconds delay, std::string tag,
                      const std::string& key, const std::string& case_id);
@@ -170,6 +179,7 @@ public:
   counters count() const;
 
 private:
+  static const proposal_name no_name;
   /// A question, call or timer that has not been answered. Every one is in memory; its row is for
   /// the next start.
   struct request {

@@ -2,6 +2,7 @@
 
 #include "crossdock/abi.h"
 #include "escalate/escalate.hpp"
+#include "flow/single_proposal.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -284,7 +285,7 @@ private:
     u.name = "flow.step";
     // Class b, also with a proposal in it: an effect's own unit commits at once and this one
     // with it, and a person sees an approval when it is committed.
-    u.apply = [env = env_, d, o, verdicts, rev = rev_,
+    u.apply = [env = env_, d, o, verdicts, rev = rev_, ended = proposals_ended_by(*d, *o),
                fresh = !state_->started()](transaction& tx) -> result<void> {
       if (auto r = env->exchange->finish(tx, d->id); !r) {
         return r;
@@ -309,7 +310,7 @@ private:
           return r;
         }
       }
-      return {};
+      return tell_agents(tx, *env, *o, *d, ended);
     };
     u.applied = on_own_turn([this, d, o](const result<ledger::receipt>& r) {
       if (r) {
@@ -327,6 +328,35 @@ private:
       finished();
     });
     env_->store->submit(std::move(u));
+  }
+
+  /// Agents' own proposals that this step brings to an end.
+  std::vector<proposal_end> proposals_ended_by(const delivery& d, const output& o) const {
+    if (!o.changed || text_or(o.state.trigger, "topic") != proposal_topic) {
+      return {};
+    }
+    json told = json::object();
+    if (d.kind == delivery_kind::decision) {
+      if (auto payload = parse_json(d.event->data); payload && payload->is_object()) {
+        told = std::move(*payload);
+      }
+    }
+    return ended_proposals(*state_, o.state, text_or(told, "outcome"),
+                           told.value("detail", json::object()));
+  }
+
+  static result<void> tell_agents(transaction& tx, const environment& env,
+                                  const output& o, const delivery& d,
+                                  const std::vector<proposal_end>& ended) {
+    for (const auto& e : ended) {
+      auto told =
+          env.exchange->tell_outcome(tx, e.event_id, e.outcome, e.detail, "flow", {d.seq},
+                                     {e.request, e.tool, o.state.case_id});
+      if (!told) {
+        return std::move(told).error();
+      }
+    }
+    return {};
   }
 
   void finished() {

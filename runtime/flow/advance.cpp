@@ -405,7 +405,12 @@ private:
   void ended(const std::string& name, step_status how) {
     auto after = std::move(state().after);
     state().after.reset();
-    if (after && how != step_status::executed) {
+    const auto index = flow_.index_of(name);
+    // An agent's newer proposal is another wish, not newer facts for the old one: it is
+    // judged although the old one was done.
+    const auto* rule =
+        index ? std::get_if<propose_step>(&flow_.steps()[*index].what) : nullptr;
+    if (after && (how != step_status::executed || (rule != nullptr && rule->submitted))) {
       return go_on(std::move(*after));
     }
     if (after) {
@@ -413,7 +418,6 @@ private:
                       ? "The newer trigger changes nothing: the effect was done already."
                       : "It was too late to stop: the effect was done already.");
     }
-    const auto index = flow_.index_of(name);
     if (!index) {
       return finish("failed"); // cannot be: the version is checked
     }

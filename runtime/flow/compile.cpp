@@ -1,5 +1,6 @@
 /// From TOML to a definition. Each section is read by name, and what nobody read is an
 /// error.
+#include "flow/single_proposal.hpp"
 #include "flow/definition.hpp"
 #include "flow/source_file.hpp"
 
@@ -305,10 +306,13 @@ private:
     } else if (kind == "propose") {
       out.what = read_propose(s, out.name);
       read_on(s, out, propose_outcomes);
+    } else if (kind == "submit") {
+      out.what = read_submit(s);
+      read_on(s, out, propose_outcomes);
     } else if (kind == "close") {
       out.what = close_step{s.name("outcome", true), s.flag("compensate")};
     } else {
-      s.wrong("kind", "a step is one of ask, rank, propose, close");
+      s.wrong("kind", "a step is one of ask, rank, propose, submit, close");
     }
     known_.steps.insert(out.name);
     out_.steps_.push_back(std::move(out));
@@ -393,6 +397,18 @@ private:
     }
     if (s.has("compensate")) {
       p.compensate = read_undo(s, p, name);
+    }
+    return p;
+  }
+
+  /// An agent's own proposal, as it came.
+  propose_step read_submit(section& s) {
+    propose_step p;
+    p.submitted = true;
+    p.expires = s.duration("expires", true);
+    if (out_.trigger_topic_ != proposal_topic) {
+      s.wrong("kind", "only a flow whose trigger is crossdock.proposal, an agent's own "
+                      "proposal, has something to submit");
     }
     return p;
   }

@@ -93,6 +93,7 @@ struct stuck_clause {
 
 /// What is proposed to the gate. All templates but the first and the last.
 struct propose_step {
+  bool submitted = false; ///< the trigger is the proposal: nothing else but expires counts
   std::string tool;
   json args;
   json site;

@@ -1,6 +1,8 @@
 #include "flow/proposal_builder.hpp"
 
 #include "base/digest.hpp"
+#include "flow/proposal_parts.hpp"
+#include "flow/single_proposal.hpp"
 
 #include <algorithm>
 
@@ -51,18 +53,10 @@ result<money> worth_of(const json& v) {
 class builder {
 public:
   builder(const definition& d, const step& at, const case_state& state, timestamp now)
-      : rule_(std::get<propose_step>(at.what)), data_(state) {
-    p_.id = id_of(json::array({state.case_id, at.name, state.run}), now);
-    p_.tenant = state.tenant;
-    p_.case_id = state.case_id;
-    p_.flow = d.name();
-    p_.step = at.name;
+      : rule_(std::get<propose_step>(at.what)), data_(state),
+        p_(begin_proposal(d, at, state, rule_.expires, now)) {
     p_.tool = rule_.tool;
     p_.reversal = rule_.reversal;
-    p_.labels = state.labels;
-    p_.causes = state.causes;
-    p_.created_at = now;
-    p_.expires_at = now + rule_.expires;
     if (const auto it = state.steps.find(rule_.by); it != state.steps.end()) {
       p_.agent = it->second.by;
       p_.agent_release = it->second.release;
@@ -157,38 +151,10 @@ private:
         if (!f) {
           return in_field(f.error(), "facts");
         }
-        add(std::move(*f));
+        add_fact(p_, std::move(*f));
       }
     }
-    // What the decision depends on comes first and is never cut.
-    std::stable_sort(p_.facts.begin(), p_.facts.end(), [](const fact& a, const fact& b) {
-      return a.material > b.material;
-    });
-    const auto material = static_cast<std::size_t>(std::count_if(
-        p_.facts.begin(), p_.facts.end(), [](const fact& f) { return f.material; }));
-    if (material > facts_max) {
-      return error(errc::limit, "more facts decide than a person can look at")
-          .at("field", "facts")
-          .at("limit", std::to_string(facts_max));
-    }
-    if (p_.facts.size() > facts_max) {
-      p_.facts.erase(p_.facts.begin() + facts_max, p_.facts.end());
-    }
-    return {};
-  }
-
-  /// The same number told twice is one fact, and material if either was.
-  void add(fact f) {
-    for (auto& known : p_.facts) {
-      if (known.name == f.name && known.system == f.system && known.record == f.record &&
-          known.field == f.field && known.value == f.value) {
-        if (f.material && !known.material) {
-          known = std::move(f);
-        }
-        return;
-      }
-    }
-    p_.facts.push_back(std::move(f));
+    return order_facts(p_);
   }
 
   result<void> fill_words() {
@@ -255,8 +221,57 @@ std::string why_of(const json& because) {
 
 } // namespace
 
+proposal begin_proposal(const definition& d, const step& at, const case_state& state,
+                        std::chrono::milliseconds expires, timestamp now) {
+  proposal p;
+  p.id = id_of(json::array({state.case_id, at.name, state.run}), now);
+  p.tenant = state.tenant;
+  p.case_id = state.case_id;
+  p.flow = d.name();
+  p.step = at.name;
+  p.labels = state.labels;
+  p.causes = state.causes;
+  p.created_at = now;
+  p.expires_at = now + expires;
+  return p;
+}
+
+void add_fact(proposal& p, fact f) {
+  for (auto& known : p.facts) {
+    if (known.name == f.name && known.system == f.system && known.record == f.record &&
+        known.field == f.field && known.value == f.value) {
+      if (f.material && !known.material) {
+        known = std::move(f);
+      }
+      return;
+    }
+  }
+  p.facts.push_back(std::move(f));
+}
+
+result<void> order_facts(proposal& p) {
+  const auto is_material = [](const fact& f) { return f.material; };
+  std::stable_sort(p.facts.begin(), p.facts.end(), [](const fact& a, const fact& b) {
+    return a.material > b.material;
+  });
+  const auto material = static_cast<std::size_t>(
+      std::count_if(p.facts.begin(), p.facts.end(), is_material));
+  if (material > facts_max) {
+    return error(errc::limit, "more facts decide than a person can look at")
+        .at("field", "facts")
+        .at("limit", std::to_string(facts_max));
+  }
+  if (p.facts.size() > facts_max) {
+    p.facts.erase(p.facts.begin() + facts_max, p.facts.end());
+  }
+  return {};
+}
+
 result<proposal> build_proposal(const definition& d, const step& at,
                                 const case_state& state, timestamp now) {
+  if (std::get<propose_step>(at.what).submitted) {
+    return submitted_proposal(d, at, state, now);
+  }
   return builder(d, at, state, now).build();
 }
 

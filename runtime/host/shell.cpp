@@ -631,6 +631,13 @@ private:
     }
   }
 
+  /// One live proposal for each (agent, tool, object); without an object each is its own.
+  static std::string proposal_key(const std::string& agent, const json& proposal,
+                                  const std::string& id) {
+    const auto object = text_or(proposal, "object_key");
+    return agent + "/" + text_or(proposal, "tool") + "/" + (object.empty() ? id : object);
+  }
+
   static result<void> write_step(ledger::transaction& tx, const environment& env,
                                  const component& what, const step& s, const event_text& text,
                                  const job& j) {
@@ -715,9 +722,18 @@ private:
         body["agent"] = what.name;
         body["agent_release"] = what.file->release();
         body["request"] = propose->request;
-        body["tag"] = propose->tag;
+        if (const auto* tool = env.words->find(propose->proposal.value("tool", ""))) {
+          body["reversal"] = tool->reversal;
+        }
+        // The tag is the agent's own bytes: it stays here and comes back with the decision.
+        const auto id = exchange.new_event_id();
+        body["key"] = proposal_key(what.name, propose->proposal, id);
         auto out = base("crossdock.proposal", {to_text(body), nullptr});
-        r = discard(exchange.publish(tx, std::move(out), ledger::record_class::a));
+        out.id = id;
+        r = exchange.proposed(tx, id, what.name, propose->tag, out.case_id, out.subject);
+        if (r) {
+          r = discard(exchange.publish(tx, std::move(out), ledger::record_class::a));
+        }
       }
       if (!r) {
         return r;

@@ -7,6 +7,7 @@
 #include "escalate/actor.hpp"
 #include "escalate/escalate.hpp"
 #include "flow/actor.hpp"
+#include "flow/single_proposal.hpp"
 #include "gate/actor.hpp"
 #include "host/host.hpp"
 #include "intake/intake.hpp"
@@ -126,8 +127,14 @@ result<parts> prepare(const config& c) {
     if (!d) {
       return std::move(d).error();
     }
+    if (d->id() == flow::single_proposal_flow) {
+      return error(errc::conflict, "the id single-proposal belongs to the built-in flow of "
+                                   "agents' own proposals: give the flow another id")
+        .at("file", file.string());
+    }
     p.flows.push_back(std::make_shared<const flow::definition>(std::move(*d)));
   }
+  p.flows.push_back(flow::single_proposal());
 
   const auto store = c.data / "plugins";
   std::set<std::string> names;
@@ -604,12 +611,13 @@ private:
     };
   }
 
-  /// The core falls and rises together: its actors hold state of one another's units. Plugins
-  /// fail alone.
+  /// In the core each actor relies on those before it and is started anew with them: a gate that
+  /// fails takes along who asked it, a case that fails neither decisions nor effects. Plugins
+  /// fail alone. See docs/decisions/0006-the-core-restarts-what-follows.md.
   supervise::supervisor_spec tree() {
     supervise::supervisor_spec core;
     core.name = "core";
-    core.how = supervise::strategy::one_for_all;
+    core.how = supervise::strategy::rest_for_one;
     core.children = {
       {"audit",
        [this](caf::actor_system& s) {

@@ -59,7 +59,7 @@ private:
     caf::actor address;
     std::size_t restarts = 0;
     std::string state = "new";
-    bool waiting = false;
+    bool over = false; ///< ended for good: nothing starts it again
   };
 
   void tell(const std::string& name, const char* what, std::string why = "") {
@@ -70,7 +70,6 @@ private:
 
   void start_child(std::size_t i) {
     auto& c = children_[i];
-    c.waiting = false;
     c.address = spec_.children[i].start(system());
     c.state = "running";
     monitor(c.address);
@@ -92,7 +91,7 @@ private:
       stop_next();
       return;
     }
-    if (collapsing_) {
+    if (collapsing_ && i >= collapse_from_) {
       it->state = "stopped";
       collapse_next();
       return;
@@ -102,6 +101,7 @@ private:
     const auto when = spec_.children[i].when;
     if (when == restart::temporary || (when == restart::transient && normal)) {
       it->state = normal ? "ended" : "failed";
+      it->over = true;
       tell(spec_.children[i].name, it->state.c_str(), to_string(d.reason));
       return;
     }
@@ -115,30 +115,46 @@ private:
       begin_stop(caf::make_error(caf::sec::runtime_error, spec_.name + " gave up"));
       return;
     }
-    ++it->restarts;
     if (spec_.how == strategy::one_for_one) {
-      it->waiting = true;
-      again(*wait, [this, i] { start_child(i); });
-    } else {
-      collapsing_ = true;
-      wait_after_collapse_ = *wait;
-      collapse_next();
+      again(*wait, [this, i] {
+        ++children_[i].restarts;
+        start_child(i);
+      });
+      return;
     }
+    // A child further to the front may fail while those behind another one are being restarted:
+    // then more of them are concerned, and the restart that was planned is void.
+    const auto first = spec_.how == strategy::one_for_all ? 0 : i;
+    const bool under_way = collapsing_ || restart_planned_;
+    collapse_from_ = under_way ? std::min(collapse_from_, first) : first;
+    ++collapse_;
+    collapsing_ = true;
+    restart_planned_ = false;
+    wait_after_collapse_ = *wait;
+    collapse_next();
   }
 
-  /// one_for_all: the others end in reverse order, then all start in order.
+  /// The others that are concerned end in reverse order, then all of them start in order.
   void collapse_next() {
-    for (std::size_t i = children_.size(); i-- > 0;) {
+    for (std::size_t i = children_.size(); i-- > collapse_from_;) {
       if (children_[i].address) {
+        children_[i].over = children_[i].over || spec_.children[i].when == restart::temporary;
         ask_to_end(i);
         return;
       }
     }
     collapsing_ = false;
-    again(wait_after_collapse_, [this] {
-      for (std::size_t i = 0; i < children_.size(); ++i) {
-        ++children_[i].restarts;
-        start_child(i);
+    restart_planned_ = true;
+    again(wait_after_collapse_, [this, planned = collapse_] {
+      if (planned != collapse_) {
+        return;
+      }
+      restart_planned_ = false;
+      for (std::size_t i = collapse_from_; i < children_.size(); ++i) {
+        if (!children_[i].over) {
+          ++children_[i].restarts;
+          start_child(i);
+        }
       }
     });
   }
@@ -204,7 +220,10 @@ private:
   observer watch_;
   std::vector<child> children_;
   bool stopping_ = false;
-  bool collapsing_ = false;
+  bool collapsing_ = false;      ///< children are being stopped for a restart
+  bool restart_planned_ = false; ///< they are stopped and start after a wait
+  std::size_t collapse_from_ = 0; ///< the first child that is concerned
+  std::uint64_t collapse_ = 0;    ///< number of the latest
   std::chrono::milliseconds wait_after_collapse_{0};
   caf::error reason_;
 };

@@ -2,7 +2,10 @@
 ///
 /// Promises
 ///  - one_for_one starts the failed child alone again; one_for_all stops all children in
-///    reverse order and starts them in order.
+///    reverse order and starts them in order; rest_for_one does so with the children that were
+///    started after the failed one, and leaves those before it alone.
+///  - A permanent child is started again however it ended, a transient one if it failed, a
+///    temporary one never. A child whose end was final stays ended when others restart.
 ///  - After more than `restarts_max` restarts within `period` the supervisor gives up: it stops
 ///    its children and ends with an error, which its own supervisor sees.
 ///  - Restarts wait with exponential backoff and full jitter, so that children that fail
@@ -23,7 +26,7 @@
 
 namespace crossdock::supervise {
 
-enum class strategy { one_for_one, one_for_all };
+enum class strategy { one_for_one, one_for_all, rest_for_one };
 enum class restart { permanent, transient, temporary };
 
 /// Decides when the next attempt may be made, and when enough is enough. Plain logic, used for

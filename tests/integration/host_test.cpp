@@ -269,7 +269,7 @@ struct counts {
   }
 };
 
-/// Throws when it is told to.
+/// Throws at a tick; ends as if its work were done at a shut_down.
 class worker final : public host_actor<worker_handle> {
 public:
   worker(caf::actor_config& c, const std::string& name, std::shared_ptr<counts> n)
@@ -288,16 +288,29 @@ private:
   std::shared_ptr<counts> counts_;
 };
 
-supervise::child_spec child(const std::string& name, const std::shared_ptr<counts>& n,
+supervise::child_spec child(const std::string& name, supervise::restart when,
+                            const std::shared_ptr<counts>& n,
                             std::map<std::string, worker_handle>& handles, std::mutex& mutex) {
-  return {name, [name, n, &handles, &mutex](caf::actor_system& s) {
+  return {name,
+          [name, n, &handles, &mutex](caf::actor_system& s) {
             auto h = s.spawn<worker>(name, n);
             n->note("start " + name);
             const std::lock_guard lock(mutex);
             handles[name] = caf::actor_cast<worker_handle>(h);
             return caf::actor_cast<caf::actor>(h);
-          }};
+          },
+          when};
 }
+
+/// Waits as long as the backoff allows the first time, and not at all from then on.
+struct first_long final : random_source {
+  std::uint64_t next() override { return calls++ == 0 ? 59'999 : 0; }
+  int calls = 0;
+};
+
+constexpr auto permanent = supervise::restart::permanent;
+constexpr auto transient = supervise::restart::transient;
+constexpr auto temporary = supervise::restart::temporary;
 
 struct tree {
   std::shared_ptr<counts> n = std::make_shared<counts>();
@@ -309,19 +322,22 @@ struct tree {
   caf::actor_system system{config};
   supervise::supervisor_handle root;
 
-  explicit tree(supervise::strategy how, supervise::restart_policy::limits l = {}) {
+  /// Children a, b, c, ... in this order.
+  explicit tree(supervise::strategy how, supervise::restart_policy::limits l = {},
+                std::vector<supervise::restart> kinds = {permanent, permanent, permanent},
+                std::shared_ptr<random_source> random = std::make_shared<seeded_random>(1)) {
     supervise::supervisor_spec spec{"root", how, l, {}};
-    for (const auto* name : {"a", "b", "c"}) {
-      spec.children.push_back(child(name, n, handles, mutex));
+    for (std::size_t i = 0; i < kinds.size(); ++i) {
+      spec.children.push_back(
+        child(std::string(1, static_cast<char>('a' + i)), kinds[i], n, handles, mutex));
     }
     root = supervise::start(system, spec, std::make_shared<silent_tap>(),
-                            std::make_shared<crossdock::system_clock>(),
-                            std::make_shared<seeded_random>(1),
+                            std::make_shared<crossdock::system_clock>(), std::move(random),
                             [this](const supervise::event& e) {
                               const std::lock_guard lock(mutex);
                               events.push_back(e);
                             });
-    REQUIRE(until([this] { return n->seen().size() == 3; }));
+    REQUIRE(until([&] { return n->seen().size() == kinds.size(); }));
   }
   ~tree() {
     caf::anon_send(root, shut_down{});
@@ -333,12 +349,43 @@ struct tree {
     const std::lock_guard lock(mutex);
     caf::anon_send(handles[name], tick{});
   }
-  bool happened(const std::string& what) {
+  void end(const std::string& name) {
     const std::lock_guard lock(mutex);
-    return std::any_of(events.begin(), events.end(),
-                       [&](const auto& e) { return e.what == what; });
+    caf::anon_send(handles[name], shut_down{});
   }
+  bool happened(const std::string& what, const std::string& child_name = "") {
+    const std::lock_guard lock(mutex);
+    return std::any_of(events.begin(), events.end(), [&](const auto& e) {
+      return e.what == what && (child_name.empty() || e.child == child_name);
+    });
+  }
+  /// What happened after the start.
+  std::vector<std::string> since_start(std::size_t expected) {
+    const auto before = events_before;
+    REQUIRE(until([&] { return n->seen().size() >= before + expected; }));
+    const auto all = n->seen();
+    return {all.begin() + static_cast<std::ptrdiff_t>(before), all.end()};
+  }
+  json status() {
+    caf::scoped_actor self(system);
+    json out;
+    self->request(root, 5s, status_request{})
+      .receive([&](const status_report& r) { out = json::parse(r.text); },
+               [&](const caf::error& e) { FAIL(caf::to_string(e)); });
+    return out;
+  }
+  std::vector<int> restarts() {
+    std::vector<int> out;
+    const auto now = status();
+    for (const auto& c : now["children"]) {
+      out.push_back(c["restarts"].get<int>());
+    }
+    return out;
+  }
+  std::size_t events_before = 3;
 };
+
+using words = std::vector<std::string>;
 
 } // namespace
 
@@ -358,6 +405,75 @@ TEST_CASE("one_for_all stops the others in reverse order and starts all in order
   REQUIRE(until([&] { return t.n->seen().size() == 8; }));
   CHECK(t.n->seen() == std::vector<std::string>{"start a", "start b", "start c", "stop c",
                                                 "stop a", "start a", "start b", "start c"});
+}
+
+TEST_CASE("rest_for_one restarts what was started after the failed child, and nothing before",
+          "[supervise]") {
+  tree t(supervise::strategy::rest_for_one);
+  t.fail("b");
+  CHECK(t.since_start(3) == words{"stop c", "start b", "start c"});
+  CHECK(t.restarts() == std::vector<int>{0, 1, 1});
+  t.fail("c");
+  CHECK(t.since_start(4) == words{"stop c", "start b", "start c", "start c"});
+  t.fail("a");
+  CHECK(t.since_start(9) == words{"stop c", "start b", "start c", "start c", "stop c",
+                                  "stop b", "start a", "start b", "start c"});
+  CHECK(t.restarts() == std::vector<int>{1, 2, 3});
+}
+
+TEST_CASE("under rest_for_one a failure further to the front widens a restart that waits",
+          "[supervise]") {
+  // b and c would wait for a minute when a fails.
+  tree t(supervise::strategy::rest_for_one, {10, 60s, 60'000ms, 60'000ms},
+         {permanent, permanent, permanent}, std::make_shared<first_long>());
+  t.fail("b");
+  REQUIRE(until([&] { return t.n->seen().back() == "stop c"; }));
+  t.fail("a");
+  CHECK(t.since_start(4) == words{"stop c", "start a", "start b", "start c"});
+  CHECK(t.restarts() == std::vector<int>{1, 1, 1});
+}
+
+TEST_CASE("a permanent child is started again however it ended", "[supervise]") {
+  tree t(supervise::strategy::one_for_one);
+  t.end("b");
+  CHECK(t.since_start(2) == words{"stop b", "start b"});
+  t.fail("b");
+  CHECK(t.since_start(3) == words{"stop b", "start b", "start b"});
+}
+
+TEST_CASE("a transient child is started again only if it failed", "[supervise]") {
+  tree t(supervise::strategy::one_for_one, {}, {permanent, transient, permanent});
+  t.fail("b");
+  CHECK(t.since_start(1) == words{"start b"});
+  t.end("b");
+  REQUIRE(until([&] { return t.happened("ended", "b"); }));
+  // What is started after it shows that it was not.
+  t.fail("c");
+  CHECK(t.since_start(3) == words{"start b", "stop b", "start c"});
+  CHECK(t.status()["children"][1]["state"] == "ended");
+}
+
+TEST_CASE("a temporary child is never started again", "[supervise]") {
+  tree t(supervise::strategy::one_for_one, {}, {permanent, temporary, permanent});
+  t.fail("b");
+  REQUIRE(until([&] { return t.happened("failed", "b"); }));
+  t.fail("c");
+  CHECK(t.since_start(1) == words{"start c"});
+  CHECK(t.status()["children"][1]["state"] == "failed");
+}
+
+TEST_CASE("restarting all, or the rest, brings no child back whose end was final",
+          "[supervise]") {
+  const auto how =
+    GENERATE(supervise::strategy::one_for_all, supervise::strategy::rest_for_one);
+  // a fails; b is done; c runs, but is temporary; d runs and is transient.
+  tree t(how, {}, {permanent, transient, temporary, transient});
+  t.events_before = 4;
+  t.end("b");
+  REQUIRE(until([&] { return t.happened("ended", "b"); }));
+  t.fail("a");
+  CHECK(t.since_start(5) == words{"stop b", "stop d", "stop c", "start a", "start d"});
+  CHECK(t.restarts() == std::vector<int>{1, 0, 0, 1});
 }
 
 TEST_CASE("a child that fails too often makes its supervisor give up", "[supervise]") {

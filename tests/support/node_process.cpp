@@ -26,6 +26,7 @@ namespace crossdock::test {
 namespace fs = std::filesystem;
 
 std::string crossdockd_program() { return TEST_CROSSDOCKD; }
+std::string crossdock_program() { return TEST_CROSSDOCK; }
 std::string sim_program() { return TEST_SIM; }
 fs::path plugin_folder() { return TEST_PLUGIN_FOLDER; }
 fs::path test_plugin_folder() { return TEST_TEST_PLUGIN_FOLDER; }
@@ -135,16 +136,25 @@ node_process::node_process(const setup& s) {
     throw std::runtime_error("no distributor: " + made.text);
   }
   std::ofstream lock(folder() / "plugins.lock");
-  for (const auto* name : {"sql.so", "order.so", "replenishment.so", "warehouse.so"}) {
-    const auto digest = sha256_of_file(plugin_folder() / name);
+  std::vector<fs::path> files{plugin_folder() / "sql.so"};
+  if (s.agents) {
+    for (const auto* name : {"order.so", "replenishment.so", "warehouse.so"}) {
+      files.push_back(plugin_folder() / name);
+    }
+  }
+  for (const auto& name : s.test_plugins) {
+    files.push_back(test_plugin_folder() / (name + ".so"));
+  }
+  for (const auto& file : files) {
+    const auto digest = sha256_of_file(file);
     if (!digest) {
       throw std::runtime_error(digest.error().describe());
     }
-    lock << "[[file]]\nname = \"" << name << "\"\nsha256 = \"" << to_hex(*digest) << "\"\n";
+    lock << "[[file]]\nname = \"" << file.filename().string() << "\"\nsha256 = \""
+         << to_hex(*digest) << "\"\n";
   }
   lock.close();
   const auto root = source_folder().string();
-  const auto plugins = plugin_folder().string();
   const auto demo_policy = root + "/config/policies/demo.toml";
   if (!s.policy.empty()) {
     std::ofstream(folder() / "policy.toml") << s.policy;
@@ -152,14 +162,14 @@ node_process::node_process(const setup& s) {
   std::ofstream config(config_file());
   config << "[node]\nname = \"test\"\ndata = \"data\"\nsocket = \"s\"\ncatalogue = \"" << root
          << "/config/catalogue\"\n\n[plugins]\nlock = \"plugins.lock\"\n\n"
-         << "[[plugin]]\nfile = \"" << plugins << "/sql.so\"\n[[plugin.component]]\n"
+         << "[[plugin]]\nfile = \"" << files[0].string() << "\"\n[[plugin.component]]\n"
          << "id = \"sql\"\n[plugin.component.config]\nmapping = \"" << root
          << "/config/connectors/sim.toml\"\ndatabase = \"./erp.db\"\nsystem = \"sim-erp\"\n"
-         << "start = \"open\"\ninterval_ms = " << s.interval_ms << "\n\n"
-         << "[[plugin]]\nfile = \"" << plugins << "/order.so\"\n\n"
-         << "[[plugin]]\nfile = \"" << plugins << "/replenishment.so\"\n\n"
-         << "[[plugin]]\nfile = \"" << plugins << "/warehouse.so\"\n\n"
-         << "[policy]\nfile = \"" << (s.policy.empty() ? demo_policy : "policy.toml")
+         << "start = \"open\"\ninterval_ms = " << s.interval_ms << "\n\n";
+  for (std::size_t i = 1; i < files.size(); ++i) {
+    config << "[[plugin]]\nfile = \"" << files[i].string() << "\"\n\n";
+  }
+  config << "[policy]\nfile = \"" << (s.policy.empty() ? demo_policy : "policy.toml")
          << "\"\n\n"
          << "[[autonomy]]\nagent = \"replenishment\"\ntool = \"erp.transfer.create\"\n"
          << "level = \"autonomous\"\n\n[[autonomy]]\nlevel = \""

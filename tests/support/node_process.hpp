@@ -65,6 +65,8 @@ public:
     std::uint64_t seed = 1;
     int interval_ms = 50;      ///< of the connector's poll
     std::string policy;        ///< text of the policy; empty: the demo's
+    bool agents = true;        ///< the distributor's three agents
+    std::vector<std::string> test_plugins; ///< names of files in the test plugins' folder
   };
   node_process() : node_process(setup{}) {}
   explicit node_process(const setup& s);
@@ -102,6 +104,7 @@ private:
 
 /// What the test's build made.
 std::string crossdockd_program();
+std::string crossdock_program();
 std::string sim_program();
 std::filesystem::path plugin_folder();
 std::filesystem::path test_plugin_folder();

@@ -260,7 +260,8 @@ private:
       const auto at = "step " + step.name;
       if (const auto* ask = std::get_if<flow::ask_step>(&step.what)) {
         flow_word(file, at, ask->question, entry_kind::question);
-      } else if (const auto* propose = std::get_if<flow::propose_step>(&step.what)) {
+      } else if (const auto* propose = std::get_if<flow::propose_step>(&step.what);
+                 propose != nullptr && !propose->submitted) {
         flow_word(file, at, propose->tool, entry_kind::tool);
         if (propose->compensate) {
           flow_word(file, at + ".compensate", propose->compensate->tool,

@@ -42,9 +42,29 @@ std::string name_of(const std::string& who) {
   return who.starts_with(person) ? who.substr(person.size()) : who;
 }
 
+/// " for SKU-1 at BR-1": what it is about; a key names item and site as "SKU-1@BR-1".
 std::string subject_of(const json& record) {
-  const auto subject = detail_of(record, "subject");
-  return subject.empty() ? "" : ", about " + subject;
+  auto subject = detail_of(record, "subject");
+  if (const auto at = subject.find('@'); at != std::string::npos) {
+    subject.replace(at, 1, " at ");
+  }
+  return subject.empty() ? "" : " for " + subject;
+}
+
+/// The gate says `rule "x" allows it: why`; the why is what people ask for, and the rule
+/// where it can be looked up.
+std::string reason_of(const json& record) {
+  auto reason = detail_of(record, "reason");
+  if (const auto end = reason.find(": ");
+      reason.starts_with("rule \"") && end != std::string::npos) {
+    reason = reason.substr(end + 2);
+  }
+  const auto it = record.find("detail");
+  const auto rules = it == record.end() || !it->is_object()
+                         ? std::string()
+                         : joined(it->value("rules", json::array()));
+  return (reason.empty() ? "" : ": " + reason) +
+         (rules.empty() ? "" : " [" + rules + "]");
 }
 
 std::string because(const std::string& why) {
@@ -74,8 +94,15 @@ record_line loud(std::string what, colour c) {
 // -- by kind
 // ---------------------------------------------------------------------------------
 
+/// What a connector takes in is durable before it is acknowledged (class A); agents' own
+/// events are not. A day has thousands of changes, and what follows from them is told.
 record_line event_line(const json& r) {
-  return quiet(spoken(detail_of(r, "type")) + subject_of(r), false);
+  const auto what = spoken(detail_of(r, "type")) + subject_of(r);
+  if (detail_of(r, "type") == "crossdock.proposal") {
+    return quiet("proposes on its own" + subject_of(r)); // the proposal itself follows
+  }
+  return shown(r, "class") == "A" ? quiet("the ERP has a change: " + what)
+                                  : quiet("reports: " + what, false);
 }
 
 record_line question_line(const json& r) {
@@ -94,12 +121,12 @@ record_line proposal_line(const json& r) {
 
 record_line verdict_line(const json& r) {
   const auto effect = detail_of(r, "effect");
-  const auto why = because(detail_of(r, "reason"));
+  const auto why = reason_of(r);
   if (effect == "allow") {
     return loud("policy allows it" + why, colour::good);
   }
   if (effect == "ask") {
-    return loud("policy wants a person to decide (" + detail_of(r, "chain") + ")" + why,
+    return loud("a person must decide (" + detail_of(r, "chain") + ")" + why,
                 colour::warning);
   }
   return loud("policy denies it" + why, colour::bad);
@@ -110,7 +137,7 @@ record_line approval_line(const json& r) {
   const auto event = detail_of(r, "event");
   const auto to = detail_of(r, "to");
   if (event == "opened" && to == "pending") {
-    return loud("waits for a decision: crossdock approval show " + short_id(id),
+    return loud("please decide: crossdock approval show " + short_id(id),
                 colour::warning);
   }
   if (event == "approved" || event == "counted" || event == "stage_agreed") {
@@ -276,11 +303,14 @@ const std::map<std::string_view, teller>& tellers() {
 }
 
 std::string who_of(const json& r) {
+  const auto kind = shown(r, "kind");
   const auto from = name_of(shown(r, "source"));
   auto to = name_of(shown(r, "target"));
-  // Who holds approvals is nobody to talk to.
-  if (to == "approvals" || to == "nobody" || to == from) {
-    to.clear();
+  if (kind == "approval") {
+    // Opening one asks a chain of people; everything else is somebody's act.
+    to = detail_of(r, "to") == "pending" ? detail_of(r, "chain") : "";
+  } else if (kind == "case" || kind == "effect" || to == "nobody" || to == from) {
+    to.clear(); // a place, and not somebody who is told
   }
   return from.empty() || to.empty() ? from + to : from + " → " + to;
 }

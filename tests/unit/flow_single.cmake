@@ -1,0 +1,1 @@
+crossdock_test(unit/flow_single LIBS crossdock_flow)

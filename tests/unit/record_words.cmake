@@ -1,0 +1,1 @@
+crossdock_test(unit/record_words LIBS crossdock_cli)
