@@ -42,6 +42,7 @@ public:
   json stock(const json& args);
   json supply(const json& args);
   json open_orders(const json& args);
+  json position(const json& args);
   json order_line(const json& args);
   json demand(const json& args);
   json sites(const json& args);
@@ -102,6 +103,8 @@ private:
   client& client_;
   std::vector<warehouse> warehouses_;
   std::string warehouses_read_; ///< hour of Tryton's clock in which they were read
+  std::map<std::string, product> products_; ///< by code
+  std::string products_read_;               ///< the hour in which they were read
   std::string currency_;
 };
 

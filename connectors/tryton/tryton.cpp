@@ -24,6 +24,7 @@ struct tryton : connector {
     h.call("erp.stock", &tryton::read<&erp::stock>);
     h.call("erp.supply", &tryton::read<&erp::supply>);
     h.call("erp.open_orders", &tryton::read<&erp::open_orders>);
+    h.call("erp.position", &tryton::read<&erp::position>);
     h.call("erp.order_line", &tryton::read<&erp::order_line>);
     h.call("erp.demand", &tryton::read<&erp::demand>);
     h.call("erp.sites", &tryton::read<&erp::sites>);

@@ -2,13 +2,16 @@
 /// units and reasons, in plugin.toml; a test compares the two.
 #pragma once
 
-#include <crossdock/json.hpp>
+#include "trade/reading.hpp"
+
+#include <optional>
 
 namespace crossdock::order {
 
 struct settings {
   double lost_sale_probability = 0.35;
   double late_penalty_share = 0.0;
+  std::optional<sdk::json> late_line_cost; ///< Money.
   double assumed_margin_share = 0.25;
   int date_band_working_days = 2;
   double quantity_band_share = 0.10;
@@ -18,17 +21,16 @@ struct settings {
 
   static settings read(const sdk::json& config) {
     settings s;
-    const auto take = [&](const char* name, auto& into) {
-      into = config.value(name, into);
-    };
-    take("lost_sale_probability", s.lost_sale_probability);
-    take("late_penalty_share", s.late_penalty_share);
-    take("assumed_margin_share", s.assumed_margin_share);
-    take("date_band_working_days", s.date_band_working_days);
-    take("quantity_band_share", s.quantity_band_share);
-    take("recovery_days", s.recovery_days);
-    take("overdue_receipt_days", s.overdue_receipt_days);
-    take("master_data_hours", s.master_data_hours);
+    trade::take(config, "lost_sale_probability", s.lost_sale_probability);
+    trade::take(config, "late_penalty_share", s.late_penalty_share);
+    if (config.contains("late_line_cost"))
+      s.late_line_cost = config.at("late_line_cost");
+    trade::take(config, "assumed_margin_share", s.assumed_margin_share);
+    trade::take(config, "date_band_working_days", s.date_band_working_days);
+    trade::take(config, "quantity_band_share", s.quantity_band_share);
+    trade::take(config, "recovery_days", s.recovery_days);
+    trade::take(config, "overdue_receipt_days", s.overdue_receipt_days);
+    trade::take(config, "master_data_hours", s.master_data_hours);
     return s;
   }
 };

@@ -269,4 +269,22 @@ outcome<calibrated_score> calibrator::of(double score) const {
   return result;
 }
 
+std::optional<double> base_rate_brier(const std::vector<scored_outcome>& outcomes) {
+  double hits = 0;
+  double squares = 0;
+  std::size_t n = 0;
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    const double y = outcomes[i].success ? 1 : 0;
+    if (i >= evaluation_warm_up) {
+      const double miss = hits / as_number(i) - y;
+      squares += miss * miss;
+      ++n;
+    }
+    hits += y;
+  }
+  if (n == 0)
+    return std::nullopt;
+  return squares / as_number(n);
+}
+
 } // namespace crossdock::planning

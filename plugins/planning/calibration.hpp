@@ -125,6 +125,11 @@ private:
   std::size_t n_evaluated_ = 0;
 };
 
+/// Brier score of always saying the hit rate so far, on the outcomes on which quality()
+/// is measured: what a calibration has to beat. Empty below evaluation_warm_up + 1
+/// outcomes.
+std::optional<double> base_rate_brier(const std::vector<scored_outcome>& outcomes);
+
 // -- backtest ---------------------------------------------------------------------------
 /// Rolling-origin backtest: each case is scored using only the cases whose outcome was
 /// known before it was decided, as if it had been live.

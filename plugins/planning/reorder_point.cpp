@@ -2,7 +2,9 @@
 
 #include "planning/checks.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <optional>
 
 namespace crossdock::planning {
 
@@ -133,6 +135,50 @@ outcome<class_reorder_point> reorder_point_for(demand_class demand,
     return domain_error{"cycle_service_level", level.error().message};
   return class_reorder_point{*distribution, *level, *level - distribution->mean(),
                              chosen->reason};
+}
+
+// -- what a site must keep --------------------------------------------------------------
+outcome<stock_to_keep> stock_until_refilled(demand_class demand, double demand_mean,
+                                            double demand_variance, double lead_time_mean,
+                                            double lead_time_variance,
+                                            std::vector<refill> refills,
+                                            double cycle_service_level) {
+  for (const auto& r : refills)
+    if (auto wrong = checks()
+                         .not_negative("refills.days", r.days)
+                         .not_negative("refills.quantity", r.quantity)
+                         .failure())
+      return *wrong;
+  std::sort(refills.begin(), refills.end(),
+            [](const refill& a, const refill& b) { return a.days < b.days; });
+
+  stock_to_keep most{0, 0, 0, 0};
+  // A refill's own day is sure by the caller's word; only the lead time of an order not
+  // placed yet varies.
+  const auto consider = [&](double days, double variance,
+                            double inbound) -> std::optional<domain_error> {
+    const auto ltd = demand_over_lead_time(demand_mean, demand_variance, days, variance);
+    if (!ltd)
+      return ltd.error();
+    const auto level = reorder_point_for(demand, *ltd, cycle_service_level);
+    if (!level)
+      return level.error();
+    const double units = level->reorder_point - inbound;
+    if (units > most.units)
+      most = {units, days, level->reorder_point, inbound};
+    return std::nullopt;
+  };
+  double inbound = 0;
+  for (const auto& r : refills) {
+    if (r.days >= lead_time_mean)
+      break;
+    if (auto wrong = consider(r.days, 0, inbound))
+      return *wrong;
+    inbound += r.quantity;
+  }
+  if (auto wrong = consider(lead_time_mean, lead_time_variance, inbound))
+    return *wrong;
+  return most;
 }
 
 } // namespace crossdock::planning

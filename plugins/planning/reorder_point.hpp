@@ -8,6 +8,7 @@
 #include "planning/outcome.hpp"
 
 #include <string>
+#include <vector>
 
 namespace crossdock::planning {
 
@@ -97,5 +98,31 @@ struct class_reorder_point {
 outcome<class_reorder_point> reorder_point_for(demand_class demand,
                                                const lead_time_demand& ltd,
                                                double cycle_service_level);
+
+// -- what a site must keep --------------------------------------------------------------
+/// Something on its way to the site.
+struct refill {
+  double days;     ///< From now until it is surely there, >= 0.
+  double quantity; ///< Units, >= 0.
+};
+
+struct stock_to_keep {
+  double units;      ///< On the shelf now; never negative.
+  double until_days; ///< End of the stretch that asks for the most.
+  double demand;     ///< Demand of that stretch at the service level, units.
+  double inbound;    ///< Of it, served by what arrives before its end, units.
+};
+
+/// The stock that a site needs now to serve its own customers until it is refilled, with
+/// probability `cycle_service_level` on each stretch: until each refill what it has and
+/// what came before must last, and over a whole lead time (the soonest that a new order
+/// can help) what is on its way counts too. Without refills this is the reorder point; a
+/// reorder point compares with stock *and* orders under way, not with the shelf alone.
+/// Valid: as demand_over_lead_time() and reorder_point_for(); refills in any order.
+outcome<stock_to_keep> stock_until_refilled(demand_class demand, double demand_mean,
+                                            double demand_variance, double lead_time_mean,
+                                            double lead_time_variance,
+                                            std::vector<refill> refills,
+                                            double cycle_service_level);
 
 } // namespace crossdock::planning

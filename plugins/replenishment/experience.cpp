@@ -87,13 +87,18 @@ double variance_of_delay(const std::vector<arrival>& history) {
   return n > 1 ? m2 / (n - 1) : 0;
 }
 
-/// The day each arrival is asked about in the backtest.
+/// The day each arrival is asked about in the backtest: in turn one of the days around
+/// the day it was due, so that the calibration has seen scores of all sizes. Asked only
+/// about the due date, it would know one score, and a need date with a week to spare
+/// could never be surer than the usual one. Each arrival is asked about once: one
+/// outcome.
 void set_questions(kind what, std::vector<arrival>& history) {
-  if (what == kind::transfer)
-    return; // asked about for the due date, which the caller has set
   int turn = 0;
   for (auto& a : history)
-    a.by = a.promised + turn++ % 7 - 3;
+    if (what == kind::transfer)
+      a.by += turn++ % 5 - 1; // on the road for days: a day early to three late
+    else
+      a.by = a.promised + turn++ % 7 - 3;
 }
 
 } // namespace
@@ -163,18 +168,11 @@ void experience::fit() {
   skill s;
   s.brier = quality->brier;
   s.ece = quality->ece;
-  double hits = 0;
-  for (std::size_t i = 0; i < outcomes_.size(); ++i) {
-    const double y = outcomes_[i].success ? 1 : 0;
-    if (i >= planning::evaluation_warm_up) {
-      const double base = hits / static_cast<double>(i);
-      s.brier_base += (base - y) * (base - y);
-      ++s.n;
-    }
-    hits += y;
-  }
-  s.brier_base /= static_cast<double>(s.n);
-  s.hit_rate = hits / static_cast<double>(outcomes_.size());
+  s.n = outcomes_.size() - planning::evaluation_warm_up;
+  s.brier_base = planning::base_rate_brier(outcomes_).value_or(0);
+  const auto hits = std::count_if(outcomes_.begin(), outcomes_.end(),
+                                  [](const auto& o) { return o.success; });
+  s.hit_rate = static_cast<double>(hits) / static_cast<double>(outcomes_.size());
   skill_ = s;
 }
 

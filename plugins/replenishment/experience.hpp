@@ -24,13 +24,13 @@ struct arrival {
   std::string peer;
   day_number decided = 0;             ///< The day it was ordered.
   day_number promised = 0;            ///< The day it should have arrived.
-  day_number by = 0;                  ///< The day that the backtest asks about.
+  day_number by = 0;                  ///< Of a transfer: the day it was due.
   std::optional<day_number> received; ///< Empty: still open.
 };
 
-/// Transfers are asked about for their due date. Receipts are asked about, in turn, for
-/// three days before to three days after the promise, so that the calibration knows
-/// scores of all sizes and not only those at the promise.
+/// Transfers are asked about, in turn, for the day before their due date to three days
+/// after it, receipts for three days before to three days after the promise, so that the
+/// calibration knows scores of all sizes and not only those at the promise.
 enum class kind { transfer, receipt };
 
 /// One prediction: a raw score and what carries it.

@@ -15,10 +15,18 @@ namespace {
 using trade::percent;
 using trade::quantity_of;
 using trade::quantity_text;
+using trade::rounded;
 using trade::source;
 
 /// Stands in a summary for the confidence, which is known only later.
 constexpr char sure_mark = '\x01';
+
+/// The fact that policies speak of: units by which a transfer takes its sender below its
+/// own reorder point. 0 is the usual case.
+constexpr const char* below_reorder_point = "sender left below its reorder point by";
+
+/// How far ahead a receipt is looked for, in days: a season's import order that is late.
+constexpr int promise_days_most = 120;
 
 /// An option with what it is worth, for ranking.
 struct valued {
@@ -55,8 +63,8 @@ public:
               {"none_because",
                json::array({"Line " + line_id_ + " is " +
                             f_.line->answer.at("state").get<std::string>() + "."})}};
-    for (const auto& s : f_.stock->answer.at("sites"))
-      consider_sender(s.at("site").get<std::string>());
+    for (const auto& from : other_sites())
+      consider_sender(from);
     consider_substitutes();
     const auto nothing = consider_waiting();
     std::stable_sort(options_.begin(), options_.end(),
@@ -79,6 +87,20 @@ public:
 private:
   std::string text(const char* member) const {
     return f_.question.at(member).get<std::string>();
+  }
+
+  /// Every site but the one in need: of the network, then any that only stock knows.
+  std::vector<std::string> other_sites() const {
+    std::vector<std::string> out;
+    const auto add = [&](const std::string& id) {
+      if (id != site_ && std::find(out.begin(), out.end(), id) == out.end())
+        out.push_back(id);
+    };
+    for (const auto& s : net_.sites())
+      add(s.id);
+    for (const auto& s : f_.stock->answer.at("sites"))
+      add(s.at("site").get<std::string>());
+    return out;
   }
 
   // -- what the sale is worth
@@ -133,11 +155,16 @@ private:
     json extra = json::object();
   };
 
+  /// What holds for every option of this question.
+  void complete(planning::data_facts& data) const {
+    data.age_hours = oldest_hours();
+    data.tau_hours = c_.fact_tau_hours;
+    data.missing_master_data = data.missing_master_data || missing_master_data_;
+    data.unit_mismatch = data.unit_mismatch || unit_mismatch_;
+  }
+
   void add(draft d) {
-    d.data.age_hours = oldest_hours();
-    d.data.tau_hours = c_.fact_tau_hours;
-    d.data.missing_master_data = d.data.missing_master_data || missing_master_data_;
-    d.data.unit_mismatch = d.data.unit_mismatch || unit_mismatch_;
+    complete(d.data);
     static const planning::calibrator unproven;
     const auto sure =
         trade::believable(d.from ? d.from->calibration() : unproven, d.score, d.data);
@@ -148,7 +175,8 @@ private:
     auto flags = flags_;
     flags.insert(flags.end(), d.flags.begin(), d.flags.end());
     for (const auto& q : sure->data.factors)
-      flags.push_back(fmt::format("{}: x{:.2f}", q.flag, q.factor));
+      if (q.factor < 0.995) // what rounding hides is not worth a word
+        flags.push_back(fmt::format("{}: x{:.2f}", q.flag, q.factor));
     if (sure->basis.n_samples < planning::cap_until_outcomes)
       flags.push_back(fmt::format(
           "unproven: {} of {} outcomes known, confidence at most {:.2f}",
@@ -185,20 +213,9 @@ private:
     return at == text.npos ? text : text.replace(at, 1, percent(value));
   }
 
-  static double rounded(double p) { return std::round(p * 1e4) / 1e4; }
-
   json basis(const planning::confidence& sure, const experience* from) const {
-    json b{{"model", sure.basis.model},
-           {"n_samples", sure.basis.n_samples},
-           {"calibrated", rounded(sure.calibrated)},
-           {"data_quality", rounded(sure.data.product)},
-           {"capped", sure.capped},
-           {"history_as_of", learnt_.as_of}};
-    if (sure.basis.bin_hit_rate) {
-      b["bin"] = {rounded(sure.basis.bin_lower), rounded(sure.basis.bin_upper)};
-      b["bin_samples"] = sure.basis.bin_samples;
-      b["bin_hit_rate"] = rounded(*sure.basis.bin_hit_rate);
-    }
+    auto b = trade::basis_of(sure);
+    b["history_as_of"] = learnt_.as_of;
     if (from && from->measured()) {
       const auto& m = *from->measured();
       b["brier"] = rounded(m.brier);
@@ -245,12 +262,15 @@ private:
   // ----------------------------------------------------------------------------
 
   struct protection {
-    double reorder_point = 0;
-    std::string reason;
+    double units = 0;                 ///< What must stay on the shelf.
+    double reorder_point = 0;         ///< Below it the sender itself is thin.
+    std::string reason;               ///< A clause: what the kept units are for.
+    std::vector<std::size_t> counted; ///< Rows of supply that it is sure to get in time.
   };
 
-  /// What the sender must keep: its reorder point over its own demand and lead time.
-  protection to_keep(const demand_summary& d, draft& into) const {
+  /// What the sender must keep: enough for its own customers until it is refilled.
+  protection to_keep(const std::string& from, const demand_summary& d,
+                     draft& into) const {
     double lead_time = f_.item ? f_.item->answer.at("lead_time_days").get<int>() : 0;
     if (lead_time <= 0) {
       lead_time = c_.assumed_lead_time_days;
@@ -259,30 +279,80 @@ private:
       into.assumptions.push_back(fmt::format("Lead time taken as {} days.", lead_time));
     }
     if (d.mean <= 0)
-      return {0, "no demand there in " + std::to_string(d.days) + " days"};
-    const auto ltd = planning::demand_over_lead_time(d.mean, d.variance, lead_time,
-                                                     learnt_.receipts.delay_variance());
-    if (!ltd)
-      return {HUGE_VAL, ltd.error().message};
-    const auto rop = planning::reorder_point_for(d.shape, *ltd, c_.service_level);
-    if (!rop)
-      return {HUGE_VAL, rop.error().message};
-    return {std::max(0.0, rop->reorder_point), rop->reason};
+      return {0, 0, fmt::format("none was sold there in {} days", d.days), {}};
+    protection p;
+    const auto variance = learnt_.receipts.delay_variance();
+    const auto ltd =
+        planning::demand_over_lead_time(d.mean, d.variance, lead_time, variance);
+    const auto rop = ltd ? planning::reorder_point_for(d.shape, *ltd, c_.service_level)
+                         : planning::outcome<planning::class_reorder_point>{ltd.error()};
+    const auto keep = planning::stock_until_refilled(
+        d.shape, d.mean, d.variance, lead_time, variance,
+        refills_of(from, static_cast<int>(std::ceil(lead_time)), p.counted),
+        c_.service_level);
+    if (!rop || !keep)
+      return {HUGE_VAL, HUGE_VAL, rop ? keep.error().message : rop.error().message, {}};
+    p.units = keep->units;
+    p.reorder_point = std::max(0.0, rop->reorder_point);
+    if (p.units <= 0)
+      p.reason = "it is hardly sold there";
+    else
+      p.reason = fmt::format("{} days of its own sales at {}, {}",
+                             std::llround(keep->until_days), percent(c_.service_level),
+                             keep->until_days < lead_time ? "until its next receipt"
+                             : p.counted.empty()          ? "its lead time"
+                                                          : "with what is on its way");
+    return p;
   }
 
+  /// What is on its way to the sender, each on the first day by which it is as sure as
+  /// the sender's own stock is held to be. What is never so sure is not counted on.
+  std::vector<planning::refill> refills_of(const std::string& from, int days_most,
+                                           std::vector<std::size_t>& counted) const {
+    std::vector<planning::refill> out;
+    if (!f_.supply)
+      return out;
+    const auto& lines = f_.supply->answer.at("lines");
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+      const auto promised = trade::day_of(lines[i].at("promised_date"));
+      if (lines[i].at("site") != from || !promised)
+        continue;
+      const auto [history, peer] = learnt_of(lines[i]);
+      for (int days = 0; days < days_most; ++days)
+        if (const auto p = history->predict(peer, *promised, today_ + days, today_);
+            p && p->score >= c_.service_level) {
+          out.push_back(
+              {static_cast<double>(days), quantity_of(lines[i].at("quantity"))});
+          counted.push_back(i);
+          break;
+        }
+    }
+    return out;
+  }
+
+  /// The history that speaks for a line of supply, and its lane or supplier there.
+  std::pair<const experience*, std::string> learnt_of(const json& line) const {
+    if (line.at("kind") == "transfer")
+      return {&learnt_.transfers,
+              line.value("site_from", "") + ">" + line.at("site").get<std::string>()};
+    return {&learnt_.receipts, line.value("supplier", "")};
+  }
+
+  /// Offers what a site can give, or says why it cannot: no site is passed over in
+  /// silence.
   void consider_sender(const std::string& from) {
-    if (from == site_)
-      return;
     std::size_t row = 0;
-    const auto& at = *stock_row(*f_.stock, from, &row);
-    const double available = quantity_of(at.at("available"));
+    const auto* at = stock_row(*f_.stock, from, &row);
+    const double available = at ? quantity_of(at->at("available")) : 0;
     const auto* way = net_.find(from, site_);
     const auto* sender = net_.find(from);
     const auto* receiver = net_.find(site_);
-    if (available <= 0) {
+    if (!at) {
+      none_.push_back(from + " does not stock " + item_ + ".");
+    } else if (available <= 0) {
       none_.push_back(from + " has nothing available.");
     } else if (!way || !sender || !receiver) {
-      none_.push_back("There is no lane from " + from + " to " + site_ + ".");
+      none_.push_back("Nothing goes from " + from + " to " + site_ + ": no lane.");
     } else if (const auto known = f_.senders.find(from); known == f_.senders.end()) {
       none_.push_back(from + " was not looked at: others have more.");
     } else if (!known->second.demand) {
@@ -297,18 +367,25 @@ private:
                       const trade::site& receiver) {
     const auto& from = sender.id;
     draft d;
-    const auto keep = to_keep(*known.demand, d);
+    const auto keep = to_keep(from, *known.demand, d);
     const double unallocated = known.unallocated.value_or(0);
+    const double free = available - unallocated;
     const double pack = short_ < 1 ? short_ : 1;
-    const auto spare = planning::available_to_transfer(available - unallocated,
-                                                       keep.reorder_point, pack);
+    const auto spare = planning::available_to_transfer(free, keep.units, pack);
     const double quantity = spare ? std::min(short_, *spare) : 0;
+    const auto why_kept = fmt::format(
+        "{} has {} available{} and keeps {} ({})", from, quantity_text(available),
+        unallocated > 0 ? fmt::format(", {} of it promised", quantity_text(unallocated))
+                        : "",
+        std::isfinite(keep.units) ? quantity_text(std::ceil(keep.units)) : "all",
+        keep.reason);
     if (quantity <= 0) {
-      none_.push_back(fmt::format(
-          "{} has {} available, {} promised to others, and keeps {} ({}).", from,
-          quantity_text(available), quantity_text(unallocated),
-          std::isfinite(keep.reorder_point) ? quantity_text(keep.reorder_point) : "all",
-          keep.reason));
+      none_.push_back(why_kept + ".");
+      return;
+    }
+    if (quantity < short_ && ships_complete()) {
+      none_.push_back(why_kept + ". The " + quantity_text(quantity) +
+                      " left are too few: the customer takes complete deliveries only.");
       return;
     }
     const auto cost = cost_of(way, quantity);
@@ -349,15 +426,14 @@ private:
     if (quantity < short_)
       d.flags.push_back("partial: covers " + quantity_text(quantity) + " of " +
                         quantity_text(short_) + " " + unit_);
-    d.evidence = transfer_facts(
-        row, available - unallocated - keep.reorder_point - quantity, known, keep, way);
-    d.summary = fmt::format("Move {} {} from {}: leaves {}, ready {}, {} sure by {}. {} "
-                            "keeps {}, it needs {}.",
-                            quantity_text(quantity), unit_, from,
-                            planning::format_date(ship), planning::format_date(d.ready),
-                            sure_mark, planning::format_date(need_), from,
-                            quantity_text(available - quantity),
-                            quantity_text(std::ceil(keep.reorder_point)));
+    const double left = free - quantity;
+    d.evidence = transfer_facts(row, left, known, keep, way);
+    d.summary = fmt::format(
+        "Move {} {} from {}: leaves {}, here {}, {} sure by {}. {} "
+        "is left with {} and keeps {} ({}).",
+        quantity_text(quantity), unit_, from, planning::format_date(ship),
+        planning::format_date(d.ready), sure_mark, planning::format_date(need_), from,
+        quantity_text(left), quantity_text(std::ceil(keep.units)), keep.reason);
     d.extra = {{"pick", {{"site", from}, {"lines", 1}}},
                {"tool", "erp.transfer.create"},
                {"args",
@@ -380,16 +456,23 @@ private:
            quantity * trade::amount_of(way.cost_per_unit);
   }
 
+  /// Whether half of it is worth nothing to the customer.
+  bool ships_complete() const {
+    return f_.line && f_.line->answer.value("ship_complete", false);
+  }
+
   bool own_negative() const {
     std::size_t row = 0;
     const auto* at = stock_row(*f_.stock, site_, &row);
     return at && quantity_of(at->at("on_hand")) < 0;
   }
 
-  /// `slack`: what the sender could lose before it had to give less.
-  sdk::facts transfer_facts(std::size_t row, double slack, const sender_facts& known,
+  /// `left`: what the sender has then, less what it has promised.
+  sdk::facts transfer_facts(std::size_t row, double left, const sender_facts& known,
                             const protection& keep, const trade::lane& way) const {
     const auto& from = way.from;
+    // What the sender could lose before it had to give less.
+    const double slack = std::max(0.0, left - keep.units);
     // Read again for this site alone, so that the pointer does not depend on the order of
     // the sites.
     const source one{f_.stock->tool,
@@ -398,12 +481,21 @@ private:
                       {"as_of", f_.stock->as_of()},
                       {"sites", json::array({f_.stock->answer.at("sites").at(row)})}}};
     sdk::facts all{one.at("/sites/0/available", "available at " + from, unit_)
-                       .as_material(sdk::decimal::nearest(std::max(0.0, slack))),
+                       .as_material(sdk::decimal::nearest(slack)),
                    one.at("/sites/0/on_hand", "on hand at " + from, unit_),
-                   ours("reorder point of " + item_ + " at " + from, keep.reorder_point,
-                        unit_, keep.reason)};
+                   ours("kept at " + from, std::ceil(keep.units), unit_, keep.reason),
+                   ours("reorder point of " + item_ + " at " + from,
+                        std::ceil(keep.reorder_point), unit_,
+                        "reorder point at " + percent(c_.service_level)),
+                   ours(below_reorder_point, std::max(0.0, keep.reorder_point - left),
+                        unit_, "reorder point of " + from + " less what is left there")};
+    for (const auto i : keep.counted) {
+      const auto at = "/lines/" + std::to_string(i);
+      all.push_back(f_.supply->at(at + "/quantity", "on its way to " + from, unit_));
+    }
     const auto& demand = *known.demand;
-    auto per_day = ours("demand per day at " + from, demand.mean, unit_, "");
+    auto per_day =
+        ours("demand per day at " + from, std::round(demand.mean * 1e3) / 1e3, unit_, "");
     per_day.system = demand.system;
     per_day.record = trade::clipped(demand.record, trade::record_max);
     per_day.field = "days";
@@ -477,8 +569,8 @@ private:
     std::size_t row;
     day_number promised;
     double quantity;
-    std::string peer;
     const experience* from;
+    std::string peer;
   };
 
   /// Receipts that the shortage does not count on: promised after the need date, or
@@ -492,11 +584,8 @@ private:
       if (l.at("site") != site_ || !promised ||
           (*promised <= need_ && *promised >= today_))
         continue;
-      const bool transfer = l.at("kind") == "transfer";
-      out.push_back(
-          {i, *promised, quantity_of(l.at("quantity")),
-           transfer ? l.value("site_from", "") + ">" + site_ : l.value("supplier", ""),
-           transfer ? &learnt_.transfers : &learnt_.receipts});
+      const auto [history, peer] = learnt_of(l);
+      out.push_back({i, *promised, quantity_of(l.at("quantity")), history, peer});
     }
     std::stable_sort(out.begin(), out.end(), [](const awaited& a, const awaited& b) {
       return a.promised < b.promised;
@@ -504,14 +593,70 @@ private:
     return out;
   }
 
-  /// First day by which it has more likely come than not; its promise if history is
-  /// silent.
-  day_number likely_day(const awaited& a) const {
-    for (int days = 0; days <= 120; ++days)
-      if (const auto p = a.from->predict(a.peer, a.promised, today_ + days, today_);
-          p && p->score >= 0.5)
-        return today_ + days;
-    return std::max(a.promised, today_);
+  /// P(all of `these` are here by `day`), before calibration; nothing where the history
+  /// never saw anything as late. `samples`: the thinnest evidence behind it.
+  std::optional<double> here_by(const std::vector<awaited>& these, day_number day,
+                                std::size_t* samples = nullptr) const {
+    double score = 1;
+    for (const auto& a : these) {
+      const auto p = a.from->predict(a.peer, a.promised, day, today_);
+      if (!p)
+        return std::nullopt;
+      score *= p->score;
+      if (samples)
+        *samples = std::min(*samples, p->samples);
+    }
+    return score;
+  }
+
+  /// First working day by which all of them have more likely come than not; the last
+  /// promise if history is silent.
+  day_number likely_day(const std::vector<awaited>& these) const {
+    for (int days = 0; days <= promise_days_most; ++days)
+      if (const auto p = here_by(these, today_ + days); p && *p >= 0.5)
+        return working_day(today_ + days);
+    auto last = today_;
+    for (const auto& a : these)
+      last = std::max(last, a.promised);
+    return working_day(last);
+  }
+
+  day_number working_day(day_number day) const {
+    const auto* here = net_.find(site_);
+    return here ? here->calendar.on_or_after(day) : day;
+  }
+
+  /// A date that the customer may be told, and how sure it is.
+  struct promise {
+    day_number day;
+    double score;
+    planning::confidence sure;
+  };
+
+  /// The earliest working day after the need date by which it is here with
+  /// `promise_service`, or with the most that history supports where that is less.
+  std::optional<promise> promisable(const std::vector<awaited>& these,
+                                    const planning::calibrator& calibration,
+                                    const planning::data_facts& data) const {
+    std::vector<promise> days;
+    double best = 0;
+    for (auto day = working_day(std::max(today_, need_ + 1));
+         day <= today_ + promise_days_most; day = working_day(day + 1)) {
+      const auto score = here_by(these, day);
+      const auto sure =
+          score ? trade::believable(calibration, *score, data)
+                : planning::outcome<planning::confidence>{planning::domain_error{}};
+      if (!sure)
+        continue;
+      days.push_back({day, *score, *sure});
+      best = std::max(best, sure->calibrated);
+      if (best >= c_.promise_service)
+        break;
+    }
+    for (auto& p : days)
+      if (p.sure.calibrated >= best)
+        return std::move(p);
+    return std::nullopt;
   }
 
   /// Adds the option to wait, and says what happens if nothing is done.
@@ -520,20 +665,13 @@ private:
     if (!f_.supply)
       return open + "; what is on its way is unknown.";
     draft d;
-    d.score = 1;
-    d.data.samples = SIZE_MAX;
+    std::vector<awaited> these;
     std::string records;
-    for (const auto& a : later_receipts()) {
+    for (auto& a : later_receipts()) {
       if (d.quantity >= short_)
         break;
-      const auto p = a.from->predict(a.peer, a.promised, need_, today_);
-      if (!p)
-        d.flags.push_back("no receipt history as late as this");
-      d.score *= p ? p->score : 0;
-      d.data.samples = std::min(d.data.samples, p ? p->samples : 0);
-      d.from = a.from;
       d.quantity = std::min(short_, d.quantity + a.quantity);
-      d.ready = std::max(d.ready, likely_day(a));
+      d.from = a.from;
       const auto at = "/lines/" + std::to_string(a.row);
       const auto name =
           f_.supply->answer.at("lines").at(a.row).at("line").get<std::string>();
@@ -542,26 +680,64 @@ private:
       if (d.id.empty())
         d.id = "wait:" + name;
       records += (records.empty() ? "" : ", ") + name;
+      these.push_back(std::move(a));
     }
-    if (d.quantity <= 0) {
+    if (these.empty()) {
       none_.push_back("No later receipt of " + item_ + " is on its way to " + site_ +
                       ".");
       return open + "; nothing is on its way.";
     }
+    const bool part = d.quantity < short_;
+    if (part && ships_complete()) {
+      none_.push_back(fmt::format("{} brings {} of {}: the customer takes complete "
+                                  "deliveries only.",
+                                  records, quantity_text(d.quantity),
+                                  quantity_text(short_)));
+      return open + "; what is on its way is too little.";
+    }
+    d.data.samples = SIZE_MAX;
+    const auto score = here_by(these, need_, &d.data.samples);
+    d.score = score.value_or(0);
+    if (!score) {
+      d.data.samples = 0;
+      d.flags.push_back("no receipt history as late as this");
+    }
     d.kind = "wait";
     d.item = item_;
     d.site_from = site_;
-    if (d.quantity < short_)
+    d.ready = likely_day(these);
+    if (part)
       d.flags.push_back("partial: covers " + quantity_text(d.quantity) + " of " +
                         quantity_text(short_) + " " + unit_);
     d.data.negative_on_hand = own_negative();
-    d.summary = fmt::format("Wait for {}: likely here {}, {} sure by {}.", records,
-                            planning::format_date(d.ready), sure_mark,
-                            planning::format_date(need_));
     const auto ready = planning::format_date(d.ready);
+    d.summary = fmt::format("Wait for {}: likely here {}, {} sure by {}.", records, ready,
+                            sure_mark, planning::format_date(need_));
+    if (!part)
+      offer_promise(d, these);
     add(std::move(d));
     return fmt::format("{} until {} likely comes on {}; {} needed by {}.", open, records,
                        ready, line_id_, planning::format_date(need_));
+  }
+
+  /// What the customer can be told instead, if waiting is best.
+  void offer_promise(draft& d, const std::vector<awaited>& these) const {
+    auto data = d.data;
+    complete(data);
+    const auto p = promisable(these, d.from->calibration(), data);
+    if (!p)
+      return;
+    const auto date = planning::format_date(p->day);
+    json out{{"date", date},
+             {"confidence", rounded(p->sure.value)},
+             {"basis", basis(p->sure, d.from)},
+             {"summary", trade::clipped(fmt::format(
+                             "{} is the earliest day that can be promised: {} sure, "
+                             "going by {} past outcomes.",
+                             date, percent(p->sure.value), p->sure.basis.n_samples))}};
+    if (f_.line)
+      out["previous"] = f_.line->answer.at("promised_date");
+    d.extra["promise"] = std::move(out);
   }
 
   const case_facts& f_;

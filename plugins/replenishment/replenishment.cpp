@@ -1,14 +1,15 @@
 /// The REPLENISHMENT agent answers what could fill a shortage: transfers, substitutes, or
 /// waiting, each with a calibrated confidence.
 ///
-/// It learns before it speaks: the history of transfers and receipts is backtested when
-/// the agent starts and once a day; a question that comes earlier waits in memory.
+/// It learns before it speaks (trade/schooling.hpp): the history of transfers and
+/// receipts is backtested when the agent starts and once a day.
 ///
-/// Memory: lesson/transfer and lesson/receipt what was learnt; lesson/state when, and
-/// what could not be; learning the lesson being read; queue/TOKEN questions that wait;
+/// Memory: that of schooling; lesson/transfer and lesson/receipt what was learnt;
 /// job/TOKEN questions whose facts are being read.
 
 #include "options.hpp"
+
+#include "trade/schooling.hpp"
 
 #include <planning/confidence.hpp>
 
@@ -23,18 +24,8 @@ namespace planning = crossdock::planning;
 
 namespace {
 
-/// Tries before a history that cannot be read now is gone without until the next refresh.
-constexpr int learning_attempts = 5;
-constexpr std::chrono::seconds learning_pause{3};
-/// A lesson that has not ended by then died with its host: it is begun again.
-constexpr std::int64_t lesson_ns_max = 120'000'000'000;
 /// A question nobody waits for any longer is forgotten.
 constexpr std::chrono::minutes job_life{10};
-
-bool passing(cdk_status status) {
-  return status == CDK_TOOL_TRANSIENT || status == CDK_TOOL_UNKNOWN ||
-         status == CDK_TOOL_CONFLICT || status == CDK_E_DEADLINE || status == CDK_E_RETRY;
-}
 
 std::optional<trade::source> source_of(const json& have, const char* part) {
   if (!have.contains(part))
@@ -66,10 +57,6 @@ case_facts facts_of(const json& job) {
   return f;
 }
 
-std::string days_before(const std::string& instant, int days) {
-  return date_of(parse_instant(instant) - std::int64_t{days} * 86'400'000'000'000);
-}
-
 } // namespace
 
 struct replenishment_agent : agent {
@@ -86,43 +73,16 @@ struct replenishment_agent : agent {
   // -- learning
   // ----------------------------------------------------------------------------
 
-  void started(step& s) {
-    s.memory().del("learning"); // an unfinished lesson died with the last activation
-    learn(s, 1);
+  static trade::schooling school(step& s) {
+    return {s, std::chrono::hours{settings::read(s.config()).refresh_hours}};
   }
 
-  /// A timer: the daily refresh, or another try.
-  void learn_again(step& s, const event&, const json& saved) {
-    if (saved.value("daily", false))
-      refresh_tomorrow(s);
-    learn(s, saved.value("attempt", 1));
-  }
-
-  void refresh_tomorrow(step& s) {
-    s.timer(std::chrono::hours{settings::read(s.config()).refresh_hours}, "learn",
-            {{"daily", true}});
-  }
-
-  void learn(step& s, int attempt) {
-    s.memory().put(
-        "learning",
-        {{"since_ns", s.now()}, {"attempt", attempt}, {"notes", json::array()}});
-    s.call("erp.sites", json::object()).then("learn_sites");
-  }
-
-  /// True: another try is under way because the reason passes.
-  bool tried_again(step& s, const event& answer) {
-    const auto attempt =
-        s.memory().get("learning", json{{"attempt", 1}}).value("attempt", 1);
-    if (!passing(answer.status()) || attempt >= learning_attempts)
-      return false;
-    s.timer(learning_pause, "learn", {{"attempt", attempt + 1}});
-    return true;
-  }
+  void started(step& s) { school(s).start(); }
+  void learn_again(step& s, const event&, const json& saved) { school(s).again(saved); }
 
   void learn_sites(step& s, const event& answer, const json&) {
     if (!answer.ok()) {
-      if (!tried_again(s, answer))
+      if (!school(s).tried_again(answer))
         end_lesson(s, {}, {"erp.sites: " + answer.status_text()});
       return;
     }
@@ -131,7 +91,7 @@ struct replenishment_agent : agent {
     s.memory().put("learning", lesson);
     const auto config = settings::read(s.config());
     s.call("erp.transfer_history",
-           {{"since", days_before(answer.text("as_of"), config.history_days)},
+           {{"since", trade::days_before(answer.text("as_of"), config.history_days)},
             {"limit", config.history_rows}},
            std::chrono::seconds{30})
         .then("learn_transfers");
@@ -147,7 +107,7 @@ struct replenishment_agent : agent {
     std::vector<arrival> history;
     if (answer.ok())
       history = transfers_of(answer.payload(), sites);
-    else if (tried_again(s, answer))
+    else if (school(s).tried_again(answer))
       return;
     else
       notes.push_back("erp.transfer_history: " + answer.status_text() +
@@ -157,11 +117,11 @@ struct replenishment_agent : agent {
       notes.push_back(
           fmt::format("erp.transfer_history has {} usable outcomes of {} needed.",
                       learnt.outcomes(), planning::cap_until_outcomes));
-    keep_lesson(s, "lesson/transfer", learnt, answer.ok());
+    school(s).keep("lesson/transfer", learnt.to_json(), answer.ok());
     tell(s, "transfers", learnt);
     const auto config = settings::read(s.config());
     s.call("erp.receipt_history",
-           {{"since", days_before(sites.as_of(), config.history_days)},
+           {{"since", trade::days_before(sites.as_of(), config.history_days)},
             {"limit", config.history_rows}},
            std::chrono::seconds{30})
         .then("learn_receipts",
@@ -173,14 +133,14 @@ struct replenishment_agent : agent {
     std::vector<arrival> history;
     if (answer.ok())
       history = receipts_of(answer.payload());
-    else if (tried_again(s, answer))
+    else if (school(s).tried_again(answer))
       return;
     else
       notes.push_back("erp.receipt_history: " + answer.status_text() +
                       "; confidence in receipts is capped.");
     const auto learnt = experience::learn(kind::receipt, history,
                                           saved.at("today").get<planning::day_number>());
-    keep_lesson(s, "lesson/receipt", learnt, answer.ok());
+    school(s).keep("lesson/receipt", learnt.to_json(), answer.ok());
     tell(s, "receipts", learnt);
     end_lesson(s, saved.at("as_of").get<std::string>(), notes);
   }
@@ -222,13 +182,6 @@ struct replenishment_agent : agent {
     return out;
   }
 
-  /// A history that could not be read takes nothing away from what was learnt before.
-  static void keep_lesson(step& s, const char* key, const experience& learnt,
-                          bool was_read) {
-    if (was_read || !s.memory().get(key))
-      s.memory().put(key, learnt.to_json());
-  }
-
   void tell(step& s, const char* what, const experience& learnt) {
     json fields{{"outcomes", learnt.outcomes()}};
     if (const auto& m = learnt.measured()) {
@@ -249,27 +202,14 @@ struct replenishment_agent : agent {
     for (const char* lesson : {"lesson/transfer", "lesson/receipt"})
       if (!memory.get(lesson))
         memory.put(lesson, empty);
-    // Without a time of the ERP the lesson counts as old: the next question begins
-    // another.
-    memory.put("lesson/state", {{"as_of", as_of.empty() ? rfc3339(0) : as_of},
-                                {"learnt_ns", s.now()},
-                                {"notes", notes}});
-    memory.del("learning");
-    for (const auto& n : notes)
-      s.warn(n);
-    if (!memory.get("refresh")) {
-      memory.put("refresh", true);
-      refresh_tomorrow(s);
-    }
-    for (const auto& [key, waiting] : memory.scan("queue/")) {
-      memory.del(key);
-      gather(s, waiting.at("token").get<reply_token>(), waiting.at("question"));
-    }
+    school(s).end(as_of, notes);
+    for (const auto& q : school(s).waiting())
+      gather(s, q.at("token").get<reply_token>(), q.at("question"));
   }
 
   /// What was learnt, refitted at most once per lesson: the members are a cache only.
   const lessons& learnt(step& s) {
-    const auto state = *s.memory().get("lesson/state");
+    const auto state = school(s).state();
     const auto version = state.at("learnt_ns").get<std::int64_t>();
     if (!cache_ || cached_version_ != version) {
       cache_ = lessons{experience::from_json(*s.memory().get("lesson/transfer")),
@@ -286,15 +226,10 @@ struct replenishment_agent : agent {
 
   void asked(step& s, const event& e) {
     const auto token = s.defer();
-    if (s.memory().get("lesson/state")) {
+    if (school(s).done())
       gather(s, token, e.payload());
-      return;
-    }
-    s.memory().put("queue/" + std::to_string(token.value),
-                   {{"token", token}, {"question", e.payload()}}, job_life);
-    const auto lesson = s.memory().get("learning");
-    if (!lesson || s.now() - lesson->at("since_ns").get<std::int64_t>() > lesson_ns_max)
-      learn(s, 1);
+    else
+      school(s).wait(token, e.payload());
   }
 
   /// Reads what every answer needs, all at once.
@@ -312,8 +247,8 @@ struct replenishment_agent : agent {
     want(s, job, "item", "erp.item", item);
     want(s, job, "stock", "erp.stock", item);
     want(s, job, "sites", "erp.sites", json::object());
-    want(s, job, "supply", "erp.supply",
-         {{"item", q.at("item")}, {"site", q.at("site")}});
+    // Of all sites: what is on its way to a sender decides what it can spare.
+    want(s, job, "supply", "erp.supply", item);
     keep(s, job);
     if (job.at("open") == 0)
       finish(s, job);
@@ -369,7 +304,7 @@ struct replenishment_agent : agent {
     const auto& item = job.at("question").at("item");
     if (!facts.stock || !facts.sites)
       return;
-    const auto since = days_before(facts.stock->as_of(), config.demand_days);
+    const auto since = trade::days_before(facts.stock->as_of(), config.demand_days);
     for (const auto& site : possible_senders(facts, config.senders_max)) {
       job["senders"][site] = json::object();
       want(s, job, "demand/" + site, "erp.demand",
@@ -415,19 +350,8 @@ struct replenishment_agent : agent {
     s.reply(job.at("token").get<reply_token>(), outcome::ok, answer);
     s.memory().del("job/" + std::to_string(job.at("token").get<std::uint64_t>()));
     s.count("replenishment.answers");
-    relearn_if_old(s, facts, config);
-  }
-
-  /// The ERP's days may pass faster than ours: a lesson older than a refresh by its clock
-  /// is renewed while questions go on being answered from the present one.
-  void relearn_if_old(step& s, const case_facts& facts, const settings& config) {
-    if (!facts.stock || s.memory().get("learning"))
-      return;
-    const auto age =
-        parse_instant(facts.stock->as_of()) -
-        parse_instant(s.memory().get("lesson/state")->at("as_of").get<std::string>());
-    if (age > std::int64_t{config.refresh_hours} * 3'600'000'000'000)
-      learn(s, 1);
+    if (facts.stock)
+      school(s).renew_if_old(facts.stock->as_of());
   }
 
   std::optional<lessons> cache_;

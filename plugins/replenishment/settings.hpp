@@ -2,12 +2,13 @@
 /// with their units and reasons, in plugin.toml; a test compares the two.
 #pragma once
 
-#include <crossdock/json.hpp>
+#include "trade/reading.hpp"
 
 namespace crossdock::replenishment {
 
 struct settings {
   double service_level = 0.95;
+  double promise_service = 0.9;
   double lost_sale_probability = 0.35;
   double assumed_margin_share = 0.25;
   int assumed_lead_time_days = 14;
@@ -24,23 +25,21 @@ struct settings {
 
   static settings read(const sdk::json& config) {
     settings s;
-    const auto take = [&](const char* name, auto& into) {
-      into = config.value(name, into);
-    };
-    take("service_level", s.service_level);
-    take("lost_sale_probability", s.lost_sale_probability);
-    take("assumed_margin_share", s.assumed_margin_share);
-    take("assumed_lead_time_days", s.assumed_lead_time_days);
-    take("demand_days", s.demand_days);
-    take("history_days", s.history_days);
-    take("history_rows", s.history_rows);
-    take("refresh_hours", s.refresh_hours);
-    take("fact_tau_hours", s.fact_tau_hours);
-    take("senders_max", s.senders_max);
-    take("substitutes_max", s.substitutes_max);
-    take("substitutes_accepted", s.substitutes_accepted);
-    take("substitutes_refused", s.substitutes_refused);
-    take("read_timeout_ms", s.read_timeout_ms);
+    trade::take(config, "service_level", s.service_level);
+    trade::take(config, "promise_service", s.promise_service);
+    trade::take(config, "lost_sale_probability", s.lost_sale_probability);
+    trade::take(config, "assumed_margin_share", s.assumed_margin_share);
+    trade::take(config, "assumed_lead_time_days", s.assumed_lead_time_days);
+    trade::take(config, "demand_days", s.demand_days);
+    trade::take(config, "history_days", s.history_days);
+    trade::take(config, "history_rows", s.history_rows);
+    trade::take(config, "refresh_hours", s.refresh_hours);
+    trade::take(config, "fact_tau_hours", s.fact_tau_hours);
+    trade::take(config, "senders_max", s.senders_max);
+    trade::take(config, "substitutes_max", s.substitutes_max);
+    trade::take(config, "substitutes_accepted", s.substitutes_accepted);
+    trade::take(config, "substitutes_refused", s.substitutes_refused);
+    trade::take(config, "read_timeout_ms", s.read_timeout_ms);
     return s;
   }
 };

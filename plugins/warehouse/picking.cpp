@@ -11,6 +11,8 @@ namespace crossdock::warehouse {
 
 namespace {
 
+using trade::rounded;
+
 /// The n-th place in the queue, 0..1: multiples of the golden ratio fill the interval
 /// evenly (Kronecker sequence), so no chance is involved and no place is preferred.
 double place_in_queue(std::size_t n) {
@@ -29,10 +31,6 @@ double spread_of(const std::vector<double>& ratios, double prior) {
   for (const double r : ratios)
     square += (r - mean) * (r - mean) / static_cast<double>(ratios.size() - 1);
   return mean > 0 ? std::clamp(std::sqrt(square) / mean, 0.01, 1.0) : prior;
-}
-
-double rounded(double p) {
-  return std::round(p * 1e4) / 1e4;
 }
 
 } // namespace
@@ -102,20 +100,7 @@ void experience::fit() {
   if (auto fitted =
           planning::calibrator::fit(planning::calibration_model::isotonic, outcomes_))
     calibrator_ = *std::move(fitted);
-  if (!calibrator_.quality())
-    return;
-  double hits = 0, error = 0;
-  std::size_t n = 0;
-  for (std::size_t i = 0; i < outcomes_.size(); ++i) {
-    const double y = outcomes_[i].success ? 1 : 0;
-    if (i >= planning::evaluation_warm_up) {
-      const double base = hits / static_cast<double>(i);
-      error += (base - y) * (base - y);
-      ++n;
-    }
-    hits += y;
-  }
-  brier_base_ = error / static_cast<double>(n);
+  brier_base_ = planning::base_rate_brier(outcomes_);
 }
 
 std::size_t experience::days_at(const std::string& site) const {
@@ -254,26 +239,27 @@ private:
     if (!sure)
       return impossible(option, sure.error().field + ": " + sure.error().message);
     for (const auto& q : sure->data.factors)
-      flags.push_back(fmt::format("{}: x{:.2f}", q.flag, q.factor));
+      if (q.factor < 0.995) // what rounding hides is not worth a word
+        flags.push_back(fmt::format("{}: x{:.2f}", q.flag, q.factor));
     if (sure->basis.n_samples < planning::cap_until_outcomes)
       flags.push_back(fmt::format("unproven: {} of {} outcomes known, at most {:.2f}",
                                   sure->basis.n_samples, planning::cap_until_outcomes,
                                   planning::unproven_cap));
     const bool feasible = sure->value >= c_.feasible_min;
-    return {{"id", option.at("id")},
-            {"feasible", feasible},
-            {"probability", rounded(sure->value)},
-            {"summary", trade::clipped(fmt::format(
-                            "{} lines ahead at {}, {:.1f} working hours at {:.0f} lines "
-                            "an hour until the "
-                            "cut-off of {}: {} sure to be picked.",
-                            std::llround(open), from.id, hours, rate,
-                            planning::format_date(last), trade::percent(sure->value)))},
-            {"evidence", facts_of(from, open, hours)},
-            {"cutoff", from.cutoff_on(last)},
-            {"ship_date", planning::format_date(last)},
-            {"basis", basis(*sure, days)},
-            {"quality_flags", flags}};
+    return {
+        {"id", option.at("id")},
+        {"feasible", feasible},
+        {"probability", rounded(sure->value)},
+        {"summary", trade::clipped(fmt::format(
+                        "{} picks {} lines before it at {:.0f} an hour and has {:.1f} "
+                        "working hours until the cut-off of {}: {} sure to be picked.",
+                        from.id, std::llround(open), rate, hours,
+                        planning::format_date(last), trade::percent(sure->value)))},
+        {"evidence", facts_of(from, open, hours)},
+        {"cutoff", from.cutoff_on(last)},
+        {"ship_date", planning::format_date(last)},
+        {"basis", basis(*sure, days)},
+        {"quality_flags", flags}};
   }
 
   sdk::facts facts_of(const trade::site& from, double open, double hours) const {
@@ -289,28 +275,19 @@ private:
         all.push_back(sites_.at(at + "/cutoff", "cut-off at " + from.id));
       }
     all.push_back(trade::own_fact("lines ahead until the cut-off",
-                                  trade::quantity_text(open), "lines",
+                                  trade::quantity_text(std::round(open)), "lines",
                                   "warehouse/queue of " + from.id, sites_.as_of()));
     all.push_back(trade::own_fact("working hours until the cut-off",
-                                  trade::quantity_text(hours), "h",
+                                  trade::quantity_text(std::round(hours * 10) / 10), "h",
                                   "warehouse/queue of " + from.id, sites_.as_of()));
     return all;
   }
 
   json basis(const planning::confidence& sure, std::size_t days) const {
-    json b{{"model", sure.basis.model},
-           {"score", rounded(sure.raw_score)},
-           {"n_samples", sure.basis.n_samples},
-           {"days_at_site", days},
-           {"calibrated", rounded(sure.calibrated)},
-           {"data_quality", rounded(sure.data.product)},
-           {"capped", sure.capped},
-           {"capacity_cv", rounded(learnt_.picks.capacity_cv())},
-           {"history_as_of", learnt_.as_of}};
-    if (sure.basis.bin_hit_rate) {
-      b["bin_samples"] = sure.basis.bin_samples;
-      b["bin_hit_rate"] = rounded(*sure.basis.bin_hit_rate);
-    }
+    auto b = trade::basis_of(sure);
+    b.update({{"days_at_site", days},
+              {"capacity_cv", rounded(learnt_.picks.capacity_cv())},
+              {"history_as_of", learnt_.as_of}});
     if (sure.basis.brier && learnt_.picks.brier_base()) {
       b["brier"] = rounded(*sure.basis.brier);
       b["brier_base_rate"] = rounded(*learnt_.picks.brier_base());

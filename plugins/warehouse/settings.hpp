@@ -2,7 +2,7 @@
 /// their units and reasons, in plugin.toml; a test compares the two.
 #pragma once
 
-#include <crossdock/json.hpp>
+#include "trade/reading.hpp"
 
 namespace crossdock::warehouse {
 
@@ -17,16 +17,13 @@ struct settings {
 
   static settings read(const sdk::json& config) {
     settings s;
-    const auto take = [&](const char* name, auto& into) {
-      into = config.value(name, into);
-    };
-    take("feasible_min", s.feasible_min);
-    take("shift_hours", s.shift_hours);
-    take("pick_rate_cv", s.pick_rate_cv);
-    take("assumed_lines_per_hour", s.assumed_lines_per_hour);
-    take("history_days", s.history_days);
-    take("refresh_hours", s.refresh_hours);
-    take("read_timeout_ms", s.read_timeout_ms);
+    trade::take(config, "feasible_min", s.feasible_min);
+    trade::take(config, "shift_hours", s.shift_hours);
+    trade::take(config, "pick_rate_cv", s.pick_rate_cv);
+    trade::take(config, "assumed_lines_per_hour", s.assumed_lines_per_hour);
+    trade::take(config, "history_days", s.history_days);
+    trade::take(config, "refresh_hours", s.refresh_hours);
+    trade::take(config, "read_timeout_ms", s.read_timeout_ms);
     return s;
   }
 };

@@ -592,7 +592,7 @@ private:
     state().steps[at.name] = step_state{};
     say("question",
         fmt::format("Asked {}; an answer is due by {}.", rule.question,
-                    to_rfc3339(now_ + rule.timeout)),
+                    to_rfc3339(now_ + rule.timeout).substr(11, 8)),
         at.name);
     emit(ask{at.name, state().run, rule.question, std::move(*payload), rule.timeout});
     return true;

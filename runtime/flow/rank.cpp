@@ -52,6 +52,31 @@ decimal complement(decimal p) {
   return one.minus(p).value();
 }
 
+/// `d` with `places` decimals (at most 6), rounded half to even: for people, who do not
+/// read millionths. What is computed stays exact.
+std::string digits(decimal d, int places) {
+  std::int64_t unit = 1;
+  for (int i = places; i < 6; ++i) {
+    unit *= 10;
+  }
+  auto whole = d.micros() / unit;
+  const auto rest = d.micros() % unit;
+  const auto twice = (rest < 0 ? -rest : rest) * 2;
+  if (twice > unit || (twice == unit && whole % 2 != 0)) {
+    whole += d.micros() < 0 ? -1 : 1;
+  }
+  return decimal::from_micros(whole * unit).str();
+}
+
+std::string cents(decimal d) {
+  auto text = digits(d, 2);
+  const auto dot = text.find('.');
+  if (dot == std::string::npos) {
+    return text + ".00";
+  }
+  return text + std::string(3 - (text.size() - dot), '0');
+}
+
 json without_floats(const json& v) {
   if (v.is_number_float()) {
     const auto d = decimal_of(v);
@@ -217,7 +242,9 @@ private:
   result<void> value_all() {
     std::vector<candidate> worth;
     for (auto& c : left_) {
-      const auto with = product(probability_lost_, complement(c.works));
+      // What was on its way anyway still comes: an option is lost only where both fail.
+      const auto with =
+          product(c.baseline ? probability_lost_ : without_, complement(c.works));
       auto before = without_.times(loss_.amount);
       auto after = with.times(loss_.amount);
       if (!before || !after) {
@@ -229,18 +256,12 @@ private:
         return std::move(value).error().at("option", c.id);
       }
       c.value = *value;
-      c.arithmetic = fmt::format(
-          "{} sure × {} picked in time{} × {} of what is missing = {} that it works; "
-          "P(loss) {} without, {} × (1 − {}) = {} with; "
-          "{} × {} − {} × {} − {} cost = {} {}",
-          c.confidence.str(), c.pick.str(), c.pick_known ? "" : " (not known, assumed)",
-          c.share.str(), c.works.str(), without_.str(), probability_lost_.str(),
-          c.works.str(), with.str(), without_.str(), loss_.amount.str(), with.str(),
-          loss_.amount.str(), c.cost.amount.str(), c.value.str(), loss_.currency);
+      c.arithmetic = arithmetic_of(c, *before, *after);
       if (!c.baseline && c.value < rule_.floor) {
         drop(c.option,
-             fmt::format("worth {} {}, below the floor of {}: {}", c.value.str(),
-                         loss_.currency, rule_.floor.str(), c.arithmetic));
+             fmt::format("worth {} {}, less than the {} that are worth the trouble: {}",
+                         cents(c.value), loss_.currency, cents(rule_.floor),
+                         c.arithmetic));
       } else {
         worth.push_back(std::move(c));
       }
@@ -251,6 +272,32 @@ private:
     });
     left_ = std::move(worth);
     return {};
+  }
+
+  /// The sum as a person would do it again; `before` and `after` are what is lost on
+  /// average without the option and with it.
+  std::string arithmetic_of(const candidate& c, decimal before, decimal after) const {
+    auto works = c.confidence.str() + " here in time";
+    if (!c.baseline && rule_.pick && rule_.pick->kinds.contains(c.kind)) {
+      works += " × " + c.pick.str() + " picked in time";
+      if (!c.pick_known) {
+        works += " (not known, assumed)";
+      }
+    }
+    if (c.share < one) {
+      works += " × " + digits(c.share, 4) + " of what is missing";
+    }
+    if (works.find("×") != std::string::npos) {
+      works += " = " + digits(c.works, 4);
+    }
+    if (c.baseline) {
+      return fmt::format("{}; this is what the others are compared with", works);
+    }
+    return fmt::format("{}; {} {} is lost without it, {} with it, {} is what it costs: "
+                       "{} − {} − {} = {} {}",
+                       works, cents(before), loss_.currency, cents(after),
+                       cents(c.cost.amount), cents(before), cents(after),
+                       cents(c.cost.amount), cents(c.value), loss_.currency);
   }
 
   json rank_of(const candidate& c) const {
@@ -314,7 +361,7 @@ private:
            {"confidence_permille", permille(c.arrives)},
            {"ready_date", c.ready_date},
            {"why_not", less && *less > zero
-                           ? "worth " + less->str() + " " + loss_.currency + " less"
+                           ? "worth " + cents(*less) + " " + loss_.currency + " less"
                            : "worth as much, but not earlier"}});
     }
     return out;

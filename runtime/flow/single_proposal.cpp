@@ -111,7 +111,7 @@ bool is(const std::optional<carried>& c, const std::string& event_id) {
 /// Why a case that heard of no decision stopped working for its proposal.
 json last_words(const case_state& s) {
   const auto& h = s.history;
-  return {{"reason", h.is_array() && !h.empty() ? text_or(h.back(), "text") : ""}};
+  return {{"reason", h.empty() ? "" : text_or(h.back(), "text")}};
 }
 
 } // namespace
@@ -133,7 +133,7 @@ definition_ptr single_proposal() {
 result<proposal> submitted_proposal(const definition& d, const step& at,
                                     const case_state& state, timestamp now) {
   const auto& rule = std::get<propose_step>(at.what);
-  const auto payload = state.trigger.value("payload", json::object());
+  const auto payload = state.trigger->value("payload", json::object());
   // What proposals have in common is read as every proposal is read; what only the case
   // knows is not the agent's to say.
   auto said = payload;

@@ -30,6 +30,10 @@ void attach(const case_state& state, story_line& line) {
   } else if (const auto it = state.steps.find(line.step); it != state.steps.end()) {
     if (line.station == "answer") {
       take(find_pointer(it->second.answer, "/evidence"));
+      if (const auto* why = find_pointer(it->second.answer, "/none_because");
+          why != nullptr && why->is_array() && !why->empty()) {
+        line.detail = {{"none_because", *why}};
+      }
       if (const auto* options = find_pointer(it->second.answer, "/options");
           options != nullptr && options->is_array()) {
         for (const auto& option : *options) {

@@ -60,6 +60,7 @@ const std::vector<std::pair<std::string, json>> every_read = {
     {"erp.order_line", {{"line", "SO-1/1"}}},
     {"erp.open_orders", {{"item", "SKU-1"}, {"site", "BR-1"}}},
     {"erp.supply", {{"item", "SKU-1"}}},
+    {"erp.position", {{"item", "SKU-1"}, {"site", "BR-1"}}},
     {"erp.demand", {{"item", "SKU-1"}, {"site", "BR-1"}, {"since", "2026-01-01"}}},
     {"erp.sites", json::object()},
     {"erp.transfer_history", {{"since", "2026-01-01"}}},
@@ -104,6 +105,10 @@ TEST_CASE("numbers are those of the books", "[sql]") {
                                        {"record", "item_substitute/SKU-1>SKU-2"}});
   const auto open = r.node.call("erp.open_orders", {{"item", "SKU-1"}, {"site", "BR-1"}});
   CHECK(open.payload()["lines"].size() == 1);
+  const auto all =
+      r.node.call("erp.position", {{"item", "SKU-1"}, {"site", "BR-1"}}).payload();
+  CHECK(all["sites"] == stock["sites"]);
+  CHECK(all["orders"] == open.payload()["lines"]);
   const auto receipts =
       r.node.call("erp.receipt_history", {{"since", "2026-01-01"}}).payload();
   CHECK(receipts["receipts"].size() == 2);

@@ -22,5 +22,6 @@ if(CROSSDOCK_SANITIZE)
 else()
   set(kills CROSSDOCK_KILLS=100)
 endif()
-crossdock_test(fault/kill LIBS crossdock_test_support crossdock_ledger LABELS fault TIMEOUT 1500
+crossdock_test(fault/kill LIBS crossdock_test_support crossdock_ledger SOURCES fault/books.cpp
+  LABELS fault TIMEOUT 1500
   ENVIRONMENT ${kills})

@@ -11,9 +11,10 @@ namespace {
 
 struct order_node {
   distributor erp;
-  fake_node node{crossdock_plugin_v1(), "order"};
+  fake_node node;
 
-  order_node() {
+  explicit order_node(const json& config = json::object())
+      : node{crossdock_plugin_v1(), "order", config} {
     erp.orders.push_back(open_order("L1", "10", "2026-03-05"));
     erp.script(node);
   }
@@ -80,8 +81,90 @@ TEST_CASE("ten ordered and three on hand is seven short, with the facts behind i
   bool available = false;
   for (const auto& f : s["facts"])
     available |= f["name"] == "available at BR" && f["value"] == "3" &&
-                 f["record"] == "stock/BR" && f["read"]["tool"] == "erp.stock";
+                 f["record"] == "stock/BR" && f["read"]["tool"] == "erp.position";
   CHECK(available);
+}
+
+TEST_CASE("a line is judged from one reading, and in parts where none is offered",
+          "[order]") {
+  order_node one;
+  one.hear(one.line("L1", "10", "2026-03-05"));
+  one.hear(one.line("L1", "9", "2026-03-05"));
+  CHECK(one.erp.calls ==
+        std::map<std::string, int>{{"erp.sites", 1}, {"erp.position", 2}});
+
+  order_node parts;
+  parts.erp.refused["erp.position"] = CDK_E_ABSENT; // no connector offers it
+  parts.hear(parts.line("L1", "10", "2026-03-05"));
+  parts.hear(parts.line("L1", "9", "2026-03-05"));
+  CHECK(parts.told("order.line_short").at(0) == [&] {
+    auto same = one.told("order.line_short").at(0);
+    for (auto& f : same["facts"])
+      if (f.contains("read") && f["read"]["tool"] == "erp.position")
+        f["read"]["tool"] = "erp.stock";
+    return same;
+  }());
+  CHECK(parts.erp.calls == std::map<std::string, int>{{"erp.sites", 1},
+                                                      {"erp.position", 1},
+                                                      {"erp.item", 1},
+                                                      {"erp.stock", 2},
+                                                      {"erp.supply", 2},
+                                                      {"erp.open_orders", 2}});
+}
+
+TEST_CASE("what happens to an item while it is read is seen by one more look",
+          "[order]") {
+  order_node o;
+  o.erp.refused["erp.position"] = CDK_TOOL_TRANSIENT; // tried again in five seconds
+  o.hear(o.line("L1", "10", "2026-03-05"));
+  for (const char* quantity : {"11", "12", "13"}) {
+    o.erp.orders[0]["quantity"] = quantity;
+    o.hear(o.line("L1", quantity, "2026-03-05"));
+  }
+  CHECK(o.erp.calls["erp.position"] == 1);
+  o.erp.refused.clear();
+  o.node.advance(std::chrono::seconds{6});
+  CHECK(o.erp.calls["erp.position"] ==
+        3); // the one that failed, its repetition, the last
+  REQUIRE(o.told("order.line_short").size() == 1);
+  CHECK(o.told("order.line_short")[0]["short"] == "10");
+  for (const auto& [key, value] : o.node.memory)
+    CHECK(key.rfind("looking/", 0) != 0);
+}
+
+TEST_CASE("a line wanted today, or already late, is judged for a day that help can reach",
+          "[order]") {
+  order_node o;
+  const auto hear = [&](const char* now, const char* requested, const char* promised) {
+    o.erp.as_of = now;
+    o.erp.orders[0]["requested_date"] = requested;
+    auto l = o.line("L1", "10", requested);
+    l["promised_date"] = promised;
+    o.hear(l);
+    const auto s = o.told("order.line_short").at(0);
+    CHECK(s["requested_date"] == requested);
+    return s["need_date"];
+  };
+  SECTION("wanted today: in two working days") {
+    CHECK(hear("2026-03-02T08:00:00Z", "2026-03-02", "2026-03-02") == "2026-03-04");
+  }
+  SECTION("on a Friday that is Tuesday, not Sunday") {
+    CHECK(hear("2026-03-06T08:00:00Z", "2026-03-06", "2026-03-06") == "2026-03-10");
+    CHECK(o.told("order.line_short")[0]["quality_flags"].dump().find("too soon") !=
+          std::string::npos);
+  }
+  SECTION("late, but promised again since: that date counts") {
+    CHECK(hear("2026-03-06T08:00:00Z", "2026-03-05", "2026-03-12") == "2026-03-12");
+  }
+  SECTION("a later date keeps what the customer asked for") {
+    CHECK(hear("2026-03-02T08:00:00Z", "2026-03-05", "2026-03-12") == "2026-03-05");
+  }
+  SECTION("a receipt of today still covers a line of today") {
+    o.erp.supply.push_back(purchase("PO-1", "2026-03-02", "20"));
+    o.erp.orders[0]["requested_date"] = "2026-03-02";
+    o.hear(o.line("L1", "10", "2026-03-02"));
+    CHECK(o.told("order.line_short").empty());
+  }
 }
 
 TEST_CASE("an unchanged shortage is reported once, a changed one again", "[order]") {
@@ -226,7 +309,7 @@ TEST_CASE("a read that fails for a passing reason is tried again, a refusal is r
           "[order]") {
   order_node o;
   SECTION("passing") {
-    o.erp.refused["erp.stock"] = CDK_TOOL_TRANSIENT;
+    o.erp.refused["erp.position"] = CDK_TOOL_TRANSIENT;
     o.hear(o.line("L1", "10", "2026-03-05"));
     CHECK(o.told("order.line_short").empty());
     o.erp.refused.clear();
@@ -234,6 +317,7 @@ TEST_CASE("a read that fails for a passing reason is tried again, a refusal is r
     CHECK(o.told("order.line_short").size() == 1);
   }
   SECTION("refused") {
+    o.erp.refused["erp.position"] = CDK_TOOL_REFUSED;
     o.erp.refused["erp.stock"] = CDK_TOOL_REFUSED;
     o.hear(o.line("L1", "10", "2026-03-05"));
     CHECK(o.told("order.line_short").empty());
@@ -241,6 +325,7 @@ TEST_CASE("a read that fails for a passing reason is tried again, a refusal is r
     CHECK(o.node.logs.back().severity == crossdock::sdk::level::error);
   }
   SECTION("master data may be missing: judged all the same, and said") {
+    o.erp.refused["erp.position"] = CDK_E_DENIED;
     o.erp.refused["erp.item"] = CDK_TOOL_REFUSED;
     o.erp.refused["erp.sites"] = CDK_E_DENIED;
     o.hear(o.line("L1", "10", "2026-03-05"));
@@ -248,24 +333,49 @@ TEST_CASE("a read that fails for a passing reason is tried again, a refusal is r
   }
 }
 
-TEST_CASE("the impact is the margin at risk, with its assumptions as facts", "[order]") {
-  order_node o;
+TEST_CASE("being late costs the sales that are lost and the second delivery, with its "
+          "assumptions as facts",
+          "[order]") {
   const json q{{"line", "L1"}, {"short", "7"}};
-  SECTION("from cost and price") {
+  const auto impact = [&](order_node& o) {
     const auto a = o.node.ask("order.impact", q);
     CHECK(misfit("order.impact", "answer", a.payload()) == "");
-    CHECK(a.payload()["loss_if_late"]["amount"] == "45.50"); // 7 x (12.50 - 6.00)
-    CHECK(a.payload()["probability_lost"] == 0.35);
+    CHECK(a.payload()["probability_lost"] == 1.0); // the amount is an average already
+    return a.payload();
+  };
+  SECTION("from cost and price") {
+    order_node o;
+    CHECK(impact(o)["loss_if_late"]["amount"] == "15.92"); // 7 x (12.50 - 6.00) x 35 %
+  }
+  SECTION("what every late line costs comes on top, lost or not") {
+    order_node o{json{{"late_line_cost", {{"amount", "12"}, {"currency", "EUR"}}}}};
+    const auto a = impact(o);
+    CHECK(a["loss_if_late"]["amount"] == "27.92");
+    CHECK(a["evidence"].dump().find("late_line_cost") != std::string::npos);
+    CHECK(a["summary"] ==
+          "7 PCE of VALVE too late cost 27.92 EUR on average: 35 % of such "
+          "lines are lost, each 45.50 EUR of margin, a second delivery and "
+          "calls cost 12.00 EUR.");
+  }
+  SECTION("but not in another currency") {
+    order_node o{json{{"late_line_cost", {{"amount", "12"}, {"currency", "USD"}}}}};
+    const auto a = impact(o);
+    CHECK(a["loss_if_late"]["amount"] == "15.92");
+    CHECK(a["basis"]["quality_flags"].dump().find("currency") != std::string::npos);
+  }
+  SECTION("a penalty is due for every late line too") {
+    order_node o{json{{"late_penalty_share", 0.1}}};
+    CHECK(impact(o)["loss_if_late"]["amount"] == "24.68"); // 15.925 + 8.75, to even
   }
   SECTION("without a cost by the assumed margin") {
+    order_node o;
     o.erp.refused["erp.item"] = CDK_TOOL_REFUSED;
-    const auto a = o.node.ask("order.impact", q);
-    CHECK(misfit("order.impact", "answer", a.payload()) == "");
-    CHECK(a.payload()["loss_if_late"]["amount"] == "21.88"); // 7 x 12.50 x 25 %, to even
-    CHECK(a.payload()["evidence"].dump().find("assumed_margin_share") !=
-          std::string::npos);
+    const auto a = impact(o);
+    CHECK(a["loss_if_late"]["amount"] == "7.66"); // 7 x 12.50 x 25 % x 35 %
+    CHECK(a["evidence"].dump().find("assumed_margin_share") != std::string::npos);
   }
   SECTION("a line that cannot be read is refused, not guessed") {
+    order_node o;
     o.erp.refused["erp.order_line"] = CDK_TOOL_REFUSED;
     CHECK(o.node.ask("order.impact", q).status() == CDK_TOOL_REFUSED);
   }
@@ -278,8 +388,10 @@ TEST_CASE("order: the defaults in plugin.toml are the defaults in the code", "[o
   json defaults;
   for (const auto& [name, p] :
        manifest->at("components")[0].at("config").at("properties").items())
-    defaults[name] = p.at("default");
+    if (p.contains("default")) // money has none: it is left out
+      defaults[name] = p.at("default");
   const crossdock::order::settings s;
+  CHECK_FALSE(s.late_line_cost);
   CHECK(defaults == json{{"lost_sale_probability", s.lost_sale_probability},
                          {"late_penalty_share", s.late_penalty_share},
                          {"assumed_margin_share", s.assumed_margin_share},

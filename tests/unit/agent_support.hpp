@@ -60,6 +60,8 @@ struct distributor {
   json pick_days = json::array();
   json demand_days = json::array();
   std::string line_state = "open";
+  std::string promised = "2026-03-05";
+  bool ship_complete = false;
   int open_pick_lines = 20;
   std::map<std::string, cdk_status> refused;
   std::map<std::string, int> calls;
@@ -133,10 +135,23 @@ struct distributor {
                 {"unit", "PCE"},
                 {"unit_price", {{"amount", "12.50"}, {"currency", "EUR"}}},
                 {"requested_date", "2026-03-05"},
-                {"promised_date", "2026-03-05"},
+                {"promised_date", promised},
                 {"allocated", "0"},
                 {"state", line_state},
                 {"record", "line/SO-1.1"}});
+    if (ship_complete)
+      out["ship_complete"] = true;
+    return out;
+  }
+
+  json orders_at(const json& args) const {
+    return args.at("site") == "BR" ? orders : json::array();
+  }
+  json supply_at(const json& args) const {
+    auto out = json::array();
+    for (const auto& l : supply)
+      if (!args.contains("site") || l.at("site") == args.at("site"))
+        out.push_back(l);
     return out;
   }
 
@@ -162,9 +177,13 @@ struct distributor {
     serve("erp.sites", [this](const json& a) { return sites(a); });
     serve("erp.item", [this](const json& a) { return item(a); });
     serve("erp.order_line", [this](const json& a) { return line(a); });
-    serve("erp.supply", [=, this](const json&) { return with("lines", supply); });
-    serve("erp.open_orders", [=, this](const json& a) {
-      return with("lines", a.at("site") == "BR" ? orders : json::array());
+    serve("erp.supply", [=, this](const json& a) { return with("lines", supply_at(a)); });
+    serve("erp.open_orders",
+          [=, this](const json& a) { return with("lines", orders_at(a)); });
+    serve("erp.position", [this](const json& a) {
+      auto out = stock(a);
+      out.update({{"pack", "1"}, {"supply", supply_at(a)}, {"orders", orders_at(a)}});
+      return out;
     });
     serve("erp.transfer_history",
           [=, this](const json&) { return with("transfers", transfers); });

@@ -362,6 +362,41 @@ TEST_CASE_METHOD(with_node, "case show tells what was said, asked, decided and w
   CHECK(says(text, "maria said approve: the customer called"));
   CHECK(says(text, "reference cd-0123"));
   CHECK(says(text, "record transfer/88"));
+
+  // First what a colleague would say.
+  const auto in_short = text.substr(0, text.find("What the systems of record said"));
+  CHECK(says(in_short, "Order SO-1 needs 10 pcs; 7 pcs are missing."));
+  CHECK(says(in_short, "So: Transfer 7 pcs of P-1 from DC to B1 for order SO-1, 87.3 % "
+                       "sure."));
+  CHECK(says(in_short, "The policy wanted a person: a transfer above 500 EUR is decided "
+                       "by a person."));
+  CHECK(says(in_short, "maria said approve at 08:17:00: \"the customer called\"."));
+  CHECK(says(in_short, "Done in sim-erp: transfer/88, with our reference cd-0123."));
+}
+
+TEST_CASE_METHOD(with_node, "case show says why nothing was proposed, place by place",
+                 "[cli]") {
+  auto c = whole_case();
+  c["case"]["outcome"] = "no_option";
+  c["approvals"] = c["effects"] = json::array();
+  c["origins"][0]["body"]["data"].update({{"order", "SO-1"},
+                                          {"customer", "C-7"},
+                                          {"short", "7"},
+                                          {"unit", "pcs"},
+                                          {"item", "P-1"},
+                                          {"site", "B1"},
+                                          {"need_date", "2026-11-25"}});
+  c["story"] =
+      json::array({{{"time", "2026-11-23T08:15:02Z"},
+                    {"station", "answer"},
+                    {"text", "replenishment answered with 0 options."},
+                    {"detail", {{"none_because", {"DC has nothing available."}}}}}});
+  node.answers("case.show", c);
+  const auto text = flat(crossdock_says(to_node({"case", "show", "01JDA"})).out);
+  CHECK(says(text,
+             "Order SO-1 of customer C-7 wants 10 pcs of P-1 from B1 by 2026-11-25; "
+             "7 pcs are missing. – DC has nothing available. The case is closed as "
+             "no_option: nothing can be done that is worth its cost."));
 }
 
 TEST_CASE_METHOD(with_node, "a fact is told in full once", "[cli]") {

@@ -176,14 +176,19 @@ TEST_CASE("ranking drops what cannot be, and breaks a tie by the earlier date",
   CHECK(why["usd"].find("USD") != std::string::npos);
   CHECK(why["odd"].find("0 to 1") != std::string::npos);
   CHECK(why["sub"].find("needs a person") != std::string::npos);
-  CHECK(why["dear"].find("below the floor of 5") != std::string::npos);
+  CHECK(why["dear"].find("less than the 5.00 that are") != std::string::npos);
 
-  // Doing nothing works with 0.95: nothing that costs is better, and the floor is not for
-  // it.
-  r = run({an_option("t", "transfer", 0.9, "8"), an_option("w", "wait", 0.95, "0")});
+  // Doing nothing works with 0.95: what costs more than the rest of the risk is no
+  // better, and the floor is not for it.
+  r = run({an_option("t", "transfer", 0.9, "30"), an_option("w", "wait", 0.95, "0")});
   CHECK(r["chosen"]["id"] == "w");
   CHECK(r["ranked"][0]["expected_value"]["amount"] == "0");
   CHECK_FALSE(run(json::array()).contains("chosen"));
+
+  // What is on its way still comes beside the transfer: both must fail, 0.05 * 0.1.
+  r = run({an_option("t", "transfer", 0.9, "8"), an_option("w", "wait", 0.95, "0")});
+  CHECK(r["chosen"]["id"] == "t");
+  CHECK(r["ranked"][0]["expected_value"]["amount"] == "14.5"); // 25 - 2.5 - 8
 }
 
 TEST_CASE("a tag comes back as it went out", "[flow]") {

@@ -65,6 +65,7 @@ inline envelope trigger(const char* short_by = "7",
                     {"unit", "ea"},
                     {"unit_price", {{"amount", "12.50"}, {"currency", "EUR"}}},
                     {"need_date", "2026-11-25"},
+                    {"requested_date", "2026-11-25"},
                     {"value_at_stake", {{"amount", "87.50"}, {"currency", "EUR"}}},
                     {"facts", {a_fact("on hand at B1", "3", true)}}});
   return e;
@@ -100,6 +101,13 @@ inline json an_option(const char* id, const char* kind, double confidence,
     o["args"] = {{"item", "010"},     {"from", "B2"}, {"to", "B1"},
                  {"quantity", "7"},   {"unit", "ea"}, {"need_date", "2026-11-25"},
                  {"order_line", "L1"}};
+  }
+  if (std::string_view(kind) == "wait") {
+    o["promise"] = {{"date", "2026-12-03"},
+                    {"previous", "2026-11-25"},
+                    {"confidence", 0.92},
+                    {"basis", {{"n_samples", 300}}},
+                    {"summary", "2026-12-03 is the earliest day that can be promised"}};
   }
   return o;
 }

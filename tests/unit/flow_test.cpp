@@ -46,7 +46,7 @@ TEST_CASE(
   CHECK(p.amount == money{*decimal::parse("87.5"), "EUR"}); // 7 x 12.50
   // 0.9 * 0.98 = 0.882; doing nothing works with 0.1, so 0.36 * 200 - 0.0472 * 200 - 8.
   CHECK(p.confidence_permille == 882);
-  CHECK(p.expected_value == money{*decimal::parse("54.56"), "EUR"});
+  CHECK(p.expected_value == money{*decimal::parse("55.504"), "EUR"});
   CHECK(p.agent == "replenishment");
   CHECK(p.labels == std::vector<std::string>{"untrusted"});
   CHECK(p.causes == std::vector<std::uint64_t>{1, 2, 3, 4});
@@ -58,7 +58,7 @@ TEST_CASE(
   CHECK(p.summary == "Transfer 7 ea of 010 from B2 to B1 for order O1");
   CHECK(p.if_nothing_is_done == "Seven are missing on Wednesday.");
   REQUIRE(p.alternatives.size() == 1);
-  CHECK(p.alternatives[0]["why_not"] == "worth 54.56 EUR less");
+  CHECK(p.alternatives[0]["why_not"] == "worth 55.50 EUR less");
   CHECK(p.expires_at > p.created_at);
   CHECK(p.id.size() == 26);
 
@@ -83,7 +83,9 @@ TEST_CASE(
   for (const char* said :
        {"trigger: order.line_short of L1 from order.",
         "answer: replenishment answered with 3",
-        "0.36 × 200 − 0.0472 × 200 − 8 cost = 54.56 EUR", "it cannot be picked in time",
+        "72.00 EUR is lost without it, 8.50 with it, 8.00 is what it costs: "
+        "72.00 − 8.50 − 8.00 = 55.50 EUR",
+        "it cannot be picked in time",
         "gate: The policy asks customer-service (rules big-transfer)",
         "person: Approved by maria", "effect: Done in sim, reference cd-1",
         "case: Closed as done."}) {
@@ -116,26 +118,71 @@ TEST_CASE("without answers in time the flow goes on with its own and says so", "
 
 TEST_CASE("waiting may win: in time the case closes, later a date is proposed",
           "[flow]") {
-  const auto only_waiting = [](const char* ready) {
-    return json{{"options", {an_option("w", "wait", 0.8, "0", ready)}}};
+  const auto waits = [](driven_case& c, const json& option) {
+    c.open();
+    c.reply("options", {{"options", {option}}}, "replenishment");
+    c.reply("pick", {{"options", json::array()}}, "warehouse");
+    return c.reply("impact", impact_answer(), "order");
   };
   driven_case early(shipped());
-  early.open();
-  early.reply("options", only_waiting("2026-11-25"), "replenishment");
-  early.reply("pick", {{"options", json::array()}}, "warehouse");
-  early.reply("impact", impact_answer(), "order");
+  waits(early, an_option("w", "wait", 0.8, "0", "2026-11-25"));
   CHECK(early.state.outcome == "wait");
 
   driven_case late(shipped());
-  late.open();
-  late.reply("options", only_waiting("2026-12-01"), "replenishment");
-  late.reply("pick", {{"options", json::array()}}, "warehouse");
-  auto out = late.reply("impact", impact_answer(), "order");
-  REQUIRE(only<propose>(out).size() == 1);
-  CHECK(only<propose>(out)[0].what.tool == "erp.order.promise");
-  CHECK(only<propose>(out)[0].what.args["date"] == "2026-12-01");
+  const auto proposals =
+      only<propose>(waits(late, an_option("w", "wait", 0.1, "0", "2026-12-01")));
+  REQUIRE(proposals.size() == 1);
+  const auto& p = proposals[0].what;
+  CHECK(p.tool == "erp.order.promise");
+  // The date that can be promised and its own chance, not the likely day and not the
+  // chance of the day that is missed.
+  CHECK(p.args ==
+        json{{"line", "L1"}, {"date", "2026-12-03"}, {"previous", "2026-11-25"}});
+  CHECK(p.confidence_permille == 920);
+  CHECK(p.basis["n_samples"] == 300);
+  CHECK(p.summary == "Promise 2026-12-03 instead of 2026-11-25 for order O1");
   late.decide("promise", "executed");
   CHECK(late.state.outcome == "promised");
+
+  auto told = an_option("w", "wait", 0.1, "0", "2026-12-01");
+  told["promise"]["previous"] = "2026-12-03"; // the customer knows
+  driven_case again(shipped());
+  waits(again, told);
+  CHECK(again.state.outcome == "wait");
+
+  auto unknown = an_option("w", "wait", 0.1, "0", "2026-12-01");
+  unknown.erase("promise");
+  driven_case dateless(shipped());
+  waits(dateless, unknown);
+  CHECK(dateless.state.outcome == "no_date");
+}
+
+TEST_CASE("a date that cannot be met any more is said with the proposal", "[flow]") {
+  driven_case c(shipped());
+  auto e = trigger();
+  auto payload = *parse_json(e.data);
+  payload["requested_date"] = "2026-11-23";
+  e.data = to_text(payload);
+  c.open(e);
+  const auto p = only<propose>(c.to_proposal()).at(0).what;
+  CHECK(p.rationale.at(0).find("by 2026-11-23; 7 ea are missing") != std::string::npos);
+  CHECK(p.rationale.at(1) == "That date cannot be met any more: judged for 2026-11-25. "
+                             "Tell the customer.");
+}
+
+TEST_CASE("a case without an option says which places were looked at", "[flow]") {
+  driven_case c(shipped());
+  c.open();
+  c.reply("options",
+          {{"options", json::array()},
+           {"none_because", {"DC has nothing available.", "B2 does not stock 010."}}},
+          "replenishment");
+  CHECK(c.state.outcome == "no_option");
+  json said;
+  for (const auto& line : describe(c.state))
+    if (line.station == "answer")
+      said = line.detail;
+  CHECK(said["none_because"].size() == 2);
 }
 
 TEST_CASE("a newer trigger starts anew, after the old proposal is surely gone",

@@ -539,25 +539,34 @@ TEST_CASE("the demo policy does what its comments say", "[gate]") {
     int permille;
     autonomy level;
     const char* outcome;
+    const char* below =
+        "0"; ///< Units by which the sender is left below its reorder point.
   };
-  for (const auto& [amount, permille, level, outcome] :
-       std::vector<one>{{"250 USD", 800, autonomy::autonomous, "allow"},
-                        {"250 USD", 799, autonomy::autonomous, "ask customer-service"},
-                        {"250 USD", 800, autonomy::approve, "ask customer-service"},
-                        {"250 USD", 800, autonomy::shadow, "deny"},
-                        {"250.01 USD", 990, autonomy::autonomous, "ask customer-service"},
-                        {"2500 USD", 50, autonomy::autonomous, "ask customer-service"},
-                        {"2500 USD", 49, autonomy::autonomous, "deny"},
-                        {"2500.01 USD", 990, autonomy::autonomous, "ask team-lead"},
-                        {"10 USD", 49, autonomy::autonomous, "deny"},
-                        {"10 EUR", 990, autonomy::autonomous, "deny"}}) {
+  for (const auto& [amount, permille, level, outcome, below] : std::vector<one>{
+           {"250 USD", 800, autonomy::autonomous, "allow"},
+           {"250 USD", 800, autonomy::autonomous, "ask customer-service", "1"},
+           {"250 USD", 799, autonomy::autonomous, "ask customer-service"},
+           {"250 USD", 800, autonomy::approve, "ask customer-service"},
+           {"250 USD", 800, autonomy::shadow, "deny"},
+           {"250.01 USD", 990, autonomy::autonomous, "ask customer-service"},
+           {"2500 USD", 50, autonomy::autonomous, "ask customer-service"},
+           {"2500 USD", 49, autonomy::autonomous, "deny"},
+           {"2500.01 USD", 990, autonomy::autonomous, "ask team-lead"},
+           {"10 USD", 49, autonomy::autonomous, "deny"},
+           {"10 EUR", 990, autonomy::autonomous, "deny"}}) {
     INFO(amount << " at " << permille << " " << to_string(level));
-    const auto v = p.judge(transfer(amount, permille), at(level));
+    auto asked = transfer(amount, permille);
+    asked.facts.push_back(asked.facts[0]);
+    asked.facts.back().name = "sender left below its reorder point by";
+    asked.facts.back().value = below;
+    const auto v = p.judge(asked, at(level));
     INFO(v.reason);
     auto said = std::string(to_string(v.effect));
     CHECK((v.chain.empty() ? said : said + " " + v.chain) == outcome);
     CHECK(v.near_miss.empty() == (v.effect == effect_verdict::allow));
   }
+  CHECK(p.judge(transfer("250 USD", 900), at()).effect ==
+        effect_verdict::deny); // no fact
   auto promise = transfer("1 USD", 1000);
   promise.tool = "erp.order.promise";
   CHECK(p.judge(promise, at()).effect == effect_verdict::ask);

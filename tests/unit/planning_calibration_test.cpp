@@ -254,3 +254,13 @@ TEST_CASE("each flaw of the data takes its share of confidence and is named",
   facts.tau_hours = 0;
   CHECK(judge_data(facts).error().field == "tau_hours");
 }
+
+TEST_CASE("the base rate's Brier score is that of guessing the hit rate so far",
+          "[planning]") {
+  std::vector<scored_outcome> outcomes(evaluation_warm_up, {0.5, true});
+  CHECK_FALSE(base_rate_brier(outcomes));
+  outcomes.push_back({0.5, false}); // guessed 1, was 0
+  CHECK(*base_rate_brier(outcomes) == Approx(1));
+  outcomes.push_back({0.5, true}); // guessed 20 of 21
+  CHECK(*base_rate_brier(outcomes) == Approx((1 + 1 / (21.0 * 21.0)) / 2));
+}

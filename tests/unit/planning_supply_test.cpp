@@ -1,7 +1,10 @@
 #include "planning/supply.hpp"
 
+#include "planning/reorder_point.hpp"
+
 #include <catch2/catch.hpp>
 
+#include <cmath>
 #include <limits>
 #include <numeric>
 #include <random>
@@ -119,4 +122,61 @@ TEST_CASE("a site gives away only whole packs above its reorder point", "[planni
   CHECK(*available_to_transfer(3, 18) == 0);
   CHECK(*available_to_transfer(-2, 0) == 0);
   CHECK(*available_to_transfer(0.3, 0, 0.1) == Approx(0.3));
+}
+
+// -- what a site must keep --------------------------------------------------------------
+TEST_CASE("without anything on its way a site keeps its reorder point", "[planning]") {
+  const auto ltd = demand_over_lead_time(2, 5, 12, 4);
+  const auto rop = reorder_point_for(demand_class::smooth, *ltd, 0.95);
+  const auto keep = stock_until_refilled(demand_class::smooth, 2, 5, 12, 4, {}, 0.95);
+  REQUIRE(keep);
+  CHECK(keep->units == Approx(rop->reorder_point));
+  CHECK(keep->until_days == 12);
+}
+
+TEST_CASE("a refill on its way shortens the stretch that stock must last", "[planning]") {
+  const auto keep = [](std::vector<refill> refills) {
+    return *stock_until_refilled(demand_class::smooth, 2, 5, 12, 4, std::move(refills),
+                                 0.95);
+  };
+  const auto alone = keep({});
+  const auto large = keep({{3, 100}});
+  CHECK(large.units < alone.units);
+  CHECK(large.until_days == 3);
+  CHECK(large.units == Approx(reorder_point_for(demand_class::smooth,
+                                                *demand_over_lead_time(2, 5, 3, 0), 0.95)
+                                  ->reorder_point));
+
+  const auto small = keep({{3, 4}}); // too little for the rest of the lead time
+  CHECK(small.until_days == 12);
+  CHECK(small.units == Approx(alone.units - 4));
+
+  CHECK(keep({{12, 100}}).units == Approx(alone.units)); // a new order is as soon
+  CHECK(keep({{0, 100}}).units == Approx(0));
+  CHECK(keep({{9, 50}, {3, 100}}).units == Approx(large.units)); // in any order
+}
+
+TEST_CASE("the kept stock lasts until each refill as often as it is meant to",
+          "[planning]") {
+  const unsigned seed = 815;
+  CAPTURE(seed);
+  std::mt19937 random(seed);
+  std::poisson_distribution<int> demand(2);
+  const auto keep =
+      stock_until_refilled(demand_class::smooth, 2, 2, 14, 0, {{5, 8}, {9, 30}}, 0.95);
+  REQUIRE(keep);
+  int good = 0;
+  const int rounds = 4000;
+  for (int round = 0; round < rounds; ++round) {
+    double stock = std::ceil(keep->units);
+    bool lasts = true;
+    for (int day = 0; day < 14; ++day) {
+      stock += day == 5 ? 8 : day == 9 ? 30 : 0;
+      stock -= demand(random);
+      lasts = lasts && stock >= 0;
+    }
+    good += lasts ? 1 : 0;
+  }
+  CHECK(good >= 0.93 * rounds);
+  CHECK(good < 0.999 * rounds); // and not by keeping everything
 }

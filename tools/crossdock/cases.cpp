@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <map>
+
 namespace crossdock::cli {
 namespace {
 
@@ -50,7 +52,7 @@ void tell_origins(screen& s, const json& origins) {
     const auto* data = body != nullptr ? find_pointer(*body, "/data") : nullptr;
     const json& d = data != nullptr ? *data : none;
     const auto kind = shown(h, "kind");
-    if (kind == "call" || kind == "lookup" || kind == "ask") {
+    if (kind == "call" || kind == "lookup" || kind == "ask" || kind == "timer") {
       continue; // the question; its answer follows
     }
     const auto* type = find_pointer(h, "/detail/type");
@@ -59,6 +61,9 @@ void tell_origins(screen& s, const json& origins) {
                                 ? type->get<std::string>()
                                 : shown(h, "kind"),
                             shown(h, "src"), shown(o, "seq")));
+    if (kind != "event") {
+      continue; // an answer: what was taken from it is told with the facts
+    }
     // The payload says what it says; facts that it carries are told with the trigger.
     std::string says;
     for (const auto& [name, value] : d.items()) {
@@ -79,11 +84,174 @@ void tell_origins(screen& s, const json& origins) {
   }
 }
 
+/// Without its full stop, to go on with the sentence.
+std::string unended(std::string text) {
+  while (!text.empty() && (text.back() == '.' || text.back() == ' ')) {
+    text.pop_back();
+  }
+  return text;
+}
+
+std::string left_out(const json& dropped) {
+  return unended(shown(dropped, "summary")) + ": left out, " +
+         unended(shown(dropped, "reason"));
+}
+
+// -- the note
+// ----------------------------------------------------------------------------
+
+/// What a colleague would say first: what was wanted, what was found, who decided, what
+/// was done. Everything after it is the proof.
+class note {
+public:
+  note(screen& s, const json& story, const json& approvals, const json& effects)
+      : screen_(s), story_(story), approvals_(approvals), effects_(effects) {}
+
+  void tell(const json& origins, const std::string& outcome) {
+    screen_.heading("In short");
+    if (!approvals_.empty()) {
+      tell_proposed(approvals_.back());
+    } else {
+      tell_wanted(origins);
+      tell_found();
+    }
+    tell_done();
+    if (!outcome.empty()) {
+      say("The case is closed as " + outcome + meaning_of(outcome) + ".");
+    }
+  }
+
+private:
+  /// In words, of the outcomes that the flows delivered with the node know.
+  static std::string meaning_of(const std::string& outcome) {
+    static const std::map<std::string, std::string, std::less<>> words{
+        {"wait", "waiting is best, and nothing needs to be said"},
+        {"promised", "the customer has a new date"},
+        {"no_option", "nothing can be done that is worth its cost"},
+        {"no_date", "waiting is best, and nobody can say until when"},
+        {"settled", "the line is short no longer, or gone"}};
+    const auto found = words.find(outcome);
+    return found == words.end() ? "" : ": " + found->second;
+  }
+
+  void say(const std::string& text) { screen_.paragraph(text, 2, 0); }
+
+  void tell_proposed(const json& approval) {
+    const auto* p = find_pointer(approval, "/proposal");
+    const json& proposal = p != nullptr ? *p : approval;
+    for (const auto& sentence : proposal.value("rationale", json::array())) {
+      if (sentence.is_string()) {
+        say(sentence.get<std::string>());
+      }
+    }
+    const auto summary = shown(proposal, "summary");
+    const auto sure = permille_text(proposal.value("confidence_permille", json()));
+    say("So: " + summary + (sure.empty() ? "" : ", " + sure + " sure") + ".");
+    tell_decided(approval);
+  }
+
+  void tell_decided(const json& approval) {
+    const auto* v = find_pointer(approval, "/verdict");
+    const auto effect = v != nullptr ? shown(*v, "effect") : "";
+    const auto reason = v != nullptr ? shown(*v, "reason") : "";
+    const auto why = reason.empty() ? std::string(".") : ": " + reason + ".";
+    if (effect == "allow") {
+      say("The policy let it pass by itself" + why);
+    } else if (effect == "deny") {
+      say("The policy refused it" + why);
+    } else if (effect == "ask") {
+      say("The policy wanted a person" + why);
+    }
+    for (const auto& vote : approval.value("votes", json::array())) {
+      const auto words = shown(vote, "reason");
+      say(fmt::format("{} said {} at {}{}", shown(vote, "person"),
+                      shown(vote, "decision"), time_text(shown(vote, "at")),
+                      words.empty() ? "." : ": \"" + words + "\"."));
+    }
+    if (shown(approval, "state") == "pending") {
+      say("It waits for a person until " + instant_text(shown(approval, "expires_at")) +
+          " UTC.");
+    }
+  }
+
+  /// What the last trigger said, if it speaks of a line that is short.
+  void tell_wanted(const json& origins) {
+    for (auto o = origins.is_array() ? origins.size() : 0; o-- > 0;) {
+      const auto* d = find_pointer(origins[o], "/body/data");
+      if (d == nullptr || !d->is_object() || !d->contains("short")) {
+        continue;
+      }
+      const auto asked = shown(*d, "requested_date");
+      say(fmt::format(
+          "Order {} of customer {} wants {} {} of {} from {} by {}; {} {} are "
+          "missing.",
+          shown(*d, "order"), shown(*d, "customer"), shown(*d, "quantity"),
+          shown(*d, "unit"), shown(*d, "item"), shown(*d, "site"),
+          asked.empty() ? shown(*d, "need_date") : asked, shown(*d, "short"),
+          shown(*d, "unit")));
+      return;
+    }
+  }
+
+  /// What was found, where nothing was proposed: the last ranking, and why not more.
+  void tell_found() {
+    for (auto i = story_.size(); i-- > 0;) {
+      const auto detail = story_[i].value("detail", json());
+      if (text_or(story_[i], "station") != "ranking" || !detail.is_object()) {
+        continue;
+      }
+      const auto ranked = detail.value("ranked", json::array());
+      if (!ranked.empty()) {
+        say("Best: " + shown(ranked.front(), "summary"));
+      }
+      for (const auto& d : detail.value("dropped", json::array())) {
+        screen_.paragraph("– " + left_out(d) + ".", 2, 2);
+      }
+      break;
+    }
+    for (auto i = story_.size(); i-- > 0;) {
+      const auto detail = story_[i].value("detail", json());
+      if (!detail.is_object() || !detail.contains("none_because")) {
+        continue;
+      }
+      for (const auto& why : detail["none_because"]) {
+        if (why.is_string()) {
+          screen_.paragraph("– " + why.get<std::string>(), 2, 2);
+        }
+      }
+      return;
+    }
+  }
+
+  void tell_done() {
+    for (const auto& e : effects_) {
+      const auto outcome = e.value("outcome", json::object());
+      const auto state = shown(e, "state");
+      if (state == "executed") {
+        say(fmt::format("Done in {}: {}, with our reference {}.",
+                        shown(outcome, "system"), shown(outcome, "record"),
+                        shown(outcome, "reference")));
+      } else {
+        const auto why = shown(outcome, "reason");
+        say(shown(e, "tool") + " is " + state + (why.empty() ? "." : ": " + why + "."));
+      }
+    }
+  }
+
+  screen& screen_;
+  const json& story_;
+  const json& approvals_;
+  const json& effects_;
+};
+
+// -- the proof
+// ----------------------------------------------------------------------------
+
 void tell_ranking(screen& s, const json& detail) {
   const auto ranked = detail.value("ranked", json::array());
   table t({{"#", true},
-           {"option"},
-           {"sure", true},
+           {"way"},
+           {"in time", true},
            {"picked", true},
            {"works", true},
            {"cost", true, true},
@@ -92,9 +260,9 @@ void tell_ranking(screen& s, const json& detail) {
   for (const auto& r : ranked) {
     t.row({std::to_string(++place),
            shown(r, "summary"),
-           shown(r, "confidence"),
-           shown(r, "pick_probability"),
-           shown(r, "works"),
+           percent_text(shown(r, "confidence")),
+           percent_text(shown(r, "pick_probability")),
+           percent_text(shown(r, "works")),
            money_text(r.value("cost", json())),
            {money_text(r.value("expected_value", json())),
             place == 1 ? colour::good : colour::none}});
@@ -112,8 +280,7 @@ void tell_ranking(screen& s, const json& detail) {
     }
   }
   for (const auto& d : detail.value("dropped", json::array())) {
-    s.paragraph("– " + shown(d, "summary") + ": left out, " + shown(d, "reason"), 10, 3,
-                colour::faint);
+    s.paragraph("– " + left_out(d), 10, 3, colour::faint);
   }
 }
 
@@ -205,11 +372,17 @@ void tell_story(screen& s, const json& story, const json& approvals) {
                    : station == "person" ? colour::strong
                                          : colour::none;
     auto text = fmt::format("{}  {:<9} {}", time_text(shown(line, "time")), station,
-                            shown(line, "text"));
+                            ranking ? "What each way is worth:" : shown(line, "text"));
     if (const auto seq = shown(line, "seq"); !seq.empty() && seq != "0") {
       text += " (record " + seq + ")";
     }
     s.paragraph(text, 0, 20, c);
+    for (const auto& why : detail.is_object()
+                               ? detail.value("none_because", json::array())
+                               : json::array()) {
+      s.paragraph("– " + (why.is_string() ? why.get<std::string>() : to_text(why)), 10,
+                  3);
+    }
     if (ranking) {
       ranked = detail;
       tell_ranking(s, detail);
@@ -386,10 +559,13 @@ ending case_show(session& s, const std::string& id) {
                             shown(c, "case"));
   const auto story = answer->value("story", json::array());
   const auto approvals = answer->value("approvals", json::array());
-  tell_origins(paper, answer->value("origins", json::array()));
+  const auto origins = answer->value("origins", json::array());
+  const auto effects = answer->value("effects", json::array());
+  note(paper, story, approvals, effects).tell(origins, outcome);
+  tell_origins(paper, origins);
   tell_story(paper, story, approvals);
   tell_people(paper, approvals);
-  tell_effects(paper, answer->value("effects", json::array()));
+  tell_effects(paper, effects);
   return exit_code::ok;
 }
 

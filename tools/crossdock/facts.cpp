@@ -62,6 +62,22 @@ std::string permille_text(const json& permille) {
   return fmt::format("{}.{} %", p / 10, p % 10);
 }
 
+std::string percent_text(const std::string& share) {
+  const auto parsed = decimal::parse(share);
+  if (!parsed) {
+    return share;
+  }
+  const auto micros = parsed->micros();
+  constexpr auto percent = decimal::scale / 100;
+  if (micros > 0 && micros < percent / 2) {
+    return "under 1 %";
+  }
+  if (micros < decimal::scale && micros > decimal::scale - percent / 2) {
+    return "over 99 %";
+  }
+  return fmt::format("{} %", (micros + percent / 2) / percent);
+}
+
 std::string instant_text(std::string_view rfc3339) {
   if (rfc3339.size() < 20 || rfc3339[10] != 'T') {
     return std::string(rfc3339);
@@ -118,6 +134,13 @@ void fact_printer::print(const json& facts, std::size_t indent) {
   for (const auto& fact : facts) {
     auto text = fact_text(fact);
     if (printed_.insert(text).second) {
+      const auto at = instant_text(shown(fact, "as_of"));
+      const auto day = at.substr(0, 11);
+      if (const auto said = text.find("as of " + at);
+          day == day_ && said != std::string::npos) {
+        text.erase(said + 6, day.size()); // the time alone
+      }
+      day_ = day;
       screen_.paragraph("· " + text, indent, 2, colour::faint);
     } else {
       again.insert(std::move(text));

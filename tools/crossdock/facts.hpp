@@ -19,6 +19,9 @@ std::string joined(const json& list);
 std::string money_text(const json& money);
 /// "87.3 %" of 873; empty if it is no integer.
 std::string permille_text(const json& permille);
+/// "87 %" of "0.8731"; "under 1 %" and "over 99 %" where rounding would say none or all.
+/// What is no decimal stays.
+std::string percent_text(const std::string& share);
 /// "2026-11-23 08:15:03" of an RFC 3339 instant in UTC; what is no instant stays.
 std::string instant_text(std::string_view rfc3339);
 /// "08:15:03" of it.
@@ -30,6 +33,7 @@ std::string args_text(const json& args);
 std::string fact_text(const json& fact);
 
 /// Prints facts, each once in the life of this object: a story repeats what it rests on.
+/// The day of `as of` is told when it changes.
 class fact_printer {
 public:
   explicit fact_printer(screen& s) : screen_(s) {}
@@ -38,6 +42,7 @@ public:
 private:
   screen& screen_;
   std::set<std::string> printed_;
+  std::string day_; ///< Of the fact printed last.
 };
 
 } // namespace crossdock::cli

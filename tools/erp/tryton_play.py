@@ -105,10 +105,10 @@ class World:
                                 ['code', 'storage_location'])
         self.today = as_date(sales.post('model.ir.date.today', [sales.context]))
 
-    def free(self, session, site):
-        """{item id: forecast quantity today} at a warehouse, less what is reserved."""
+    def free(self, session, site, days=0):
+        """{item id: forecast quantity in so many days} at a warehouse, less what is reserved."""
         context = dict(session.context, locations=[site['id']], stock_assign=True,
-                       stock_date_end=date(self.today))
+                       stock_date_end=date(self.today + dt.timedelta(days)))
         rows = session.post('model.product.product.read', [
             [i['id'] for i in self.items], ['forecast_quantity'], context])
         # On SQLite a sum of quantities may arrive as a Decimal instead of a float.
@@ -149,32 +149,38 @@ def enter_sale(session, world, customer, site, lines, ship_on, reference):
 
 
 def plan(rng, count):
-    """What happens, in order: about half fillable, short of small value, short of large."""
-    kinds = ['plain', 'short_small', 'short_large', 'plain', 'short_small', 'plain']
+    """What happens, in order: about half fillable, the others short of small value, short of
+    large value, or short of something that nobody else has either."""
+    kinds = ['plain', 'short_small', 'short_large', 'plain', 'short_wait', 'short_small',
+             'plain']
     return [kinds[i % len(kinds)] if i < len(kinds) else rng.choice(kinds)
             for i in range(count)]
 
 
-def choose(rng, world, kind, free, used):
+def choose(rng, world, kind, free, coming, used):
     """(site, [(item, quantity)]) that fits `kind` now, or None if nothing does."""
-    center = next(s for s in world.sites if s['code'] == 'DC')
     branches = [s for s in world.sites if s['code'] != 'DC']
     for site in rng.sample(branches, len(branches)):
-        here, there = free[site['code']], free[center['code']]
+        here = free[site['code']]
+        others = [free[s['code']] for s in world.sites if s is not site]
         items = rng.sample(world.items, len(world.items))
         for item in items:
             price = decimal(item['list_price'])
-            have, spare = here[item['id']], there[item['id']]
+            have = here[item['id']]
+            spare = max(stock[item['id']] for stock in others)
             if (site['code'], item['id']) in used:
                 continue
             if kind == 'plain' and have >= 8:
                 return site, [(item, rng.randint(1, 4))]
-            if kind != 'plain' and 0 <= have <= 5 and spare >= 40:
-                value = 10 * price
-                if kind == 'short_small' and value <= 300:
-                    return site, [(item, 10)]
-                if kind == 'short_large' and price >= 38:
-                    return site, [(item, rng.randint(18, 30))]
+            if kind == 'plain' or not 0 <= have <= 5:
+                continue
+            if (kind == 'short_wait' and spare <= 5
+                    and coming[site['code']][item['id']] >= 20):
+                return site, [(item, rng.randint(6, 12))]
+            if kind == 'short_small' and spare >= 40 and 10 * price <= 300:
+                return site, [(item, 10)]
+            if kind == 'short_large' and spare >= 40 and price >= 38:
+                return site, [(item, rng.randint(18, 30))]
     return None
 
 
@@ -229,7 +235,9 @@ def main():
                 events.append(event)
             continue
         free = {s['code']: world.free(sales, s) for s in world.sites}
-        choice = choose(rng, world, kind, free, used)
+        coming = ({s['code']: world.free(sales, s, 14) for s in world.sites}
+                  if kind == 'short_wait' else {})
+        choice = choose(rng, world, kind, free, coming, used)
         if choice is None:
             events.append({'what': 'skipped', 'kind': kind,
                            'why': 'no item fits this kind any more'})

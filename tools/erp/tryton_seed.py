@@ -60,9 +60,12 @@ def working_days_after(day, count):
     return day
 
 
-def a_working_day(first, last):
-    day = first + dt.timedelta(rng.randrange((last - first).days))
+def on_or_after(day):
     return day if day.weekday() < 5 else working_days_after(day, 1)
+
+
+def a_working_day(first, last):
+    return on_or_after(first + dt.timedelta(rng.randrange((last - first).days)))
 
 
 # -- company and people --------------------------------------------------------------------
@@ -114,7 +117,8 @@ def new_warehouse(name, code):
 
 warehouses = {'DC': dc, 'B1': new_warehouse('North branch', 'B1'),
               'B2': new_warehouse('South branch', 'B2')}
-# Days on the road, and how often a transfer comes late: the truth a backtest should find.
+# Days on the road, and how often a transfer misses its truck or comes later than that: the
+# truth a backtest should find.
 lanes = {('DC', 'B1'): (1, .08), ('DC', 'B2'): (2, .22), ('B1', 'B2'): (2, .30),
          ('B2', 'B1'): (2, .26), ('B1', 'DC'): (1, .10), ('B2', 'DC'): (2, .20)}
 FRIDAY_EXTRA = .25  # asked for on a Friday: the truck leaves without it more often
@@ -219,9 +223,12 @@ def plan_transfers(count):
         source, target = rng.choices(list(lanes), weights=(6, 5, 2, 2, 1, 1))[0]
         transit, probability = lanes[source, target]
         asked = a_working_day(first_day, today - dt.timedelta(16))
-        due = working_days_after(asked, transit + 1)
+        # On that day's truck; people ask for a date with a day or two to spare, or none.
+        arrival = on_or_after(asked + dt.timedelta(transit))
+        spare, = rng.choices((0, 1, 2), weights=(3, 2, 1))
+        due = working_days_after(arrival, spare) if spare else arrival
         slip = late(probability + (FRIDAY_EXTRA if asked.weekday() == 4 else 0), 2)
-        received = working_days_after(due, slip) if slip else due
+        received = working_days_after(arrival, slip) if slip else arrival
         yield (source, target, rng.randrange(len(products)), rng.randrange(2, 30), asked, due,
                received)
 
@@ -301,7 +308,7 @@ def seed_history():
         busy[site, day] = busy.get((site, day), 0) + len(lines)
     for (day, site, c, lines), sale, shipment in zip(plan, sales, shipments):
         # A full day leaves work over: the branch picks late more often when it is busy.
-        slip = late(min(.6, .02 + .03 * busy[site, day]), .6)
+        slip = late(min(.6, .005 + .01 * busy[site, day]), .6)
         gone = min(working_days_after(day, slip) if slip else day, yesterday)
         created, changed = instant(day, 9), instant(gone, 16)
         backdate(Sale, sale, created, changed, state='done', number='H%s' % sale.id)
@@ -394,6 +401,10 @@ lap('history dated back')
 
 # -- stock today ---------------------------------------------------------------------------
 
+# Every seventh product is scarce everywhere: its next delivery goes to one branch directly.
+scarce = [p for p in range(len(products)) if p % 7 == 3]
+waits_at = {p: ('B1', 'B2')[n % 2] for n, p in enumerate(scarce)}
+
 Inventory = get('stock.inventory')
 for site, warehouse in warehouses.items():
     inventory = Inventory(location=warehouse.storage_location, date=today)
@@ -404,7 +415,9 @@ for site, warehouse in warehouses.items():
         line = counted.get(product.id) or inventory.lines.new(product=product)
         # The branches run lean, the center holds the stock. Every third item at a branch
         # is down to a few pieces: where the shortages come from.
-        if site == 'DC':
+        if p in waits_at:
+            quantity = rng.randrange(1, 4)
+        elif site == 'DC':
             quantity = 60 + rng.randrange(120)
         elif (p + (site == 'B2')) % 3 == 0:
             quantity = rng.randrange(1, 5)
@@ -436,7 +449,18 @@ for n in range(6):
         break  # one stays a draft
     purchase.click('quote')
     purchase.click('confirm')
-lap('6 purchases, 5 of them on the way')
+for n, (p, site) in enumerate(waits_at.items()):
+    s = p % len(suppliers)
+    purchase = Purchase(party=suppliers[s], warehouse=warehouses[site],
+                        purchase_date=working_days_after(today, -3), payment_term=terms)
+    line = purchase.lines.new(product=products[p], quantity=60.0)
+    line.unit_price = products[p].cost_price
+    line.delivery_date_edit = True
+    line.delivery_date_store = working_days_after(today, 4 + n)
+    purchase.save()
+    purchase.click('quote')
+    purchase.click('confirm')
+lap('%d purchases, all but one of them on the way' % (6 + len(waits_at)))
 
 Sale = get('sale.sale')
 steps = [('quote', 'confirm', 'assign')] * 2 + [('quote', 'confirm')] * 5 + [('quote',), ()]
@@ -446,7 +470,8 @@ for n, buttons in enumerate(steps):
                 reference='CPO-%04d' % (1000 + n),
                 shipping_date=working_days_after(today, 2 + n % 4))
     # Items the branch has: open orders that are no shortage.
-    for p in [i for i in range(len(products)) if i % 3 == (0 if n % 3 == 1 else 1)][n:n + 2]:
+    for p in [i for i in range(len(products)) if i not in waits_at
+              and i % 3 == (0 if n % 3 == 1 else 1)][n:n + 2]:
         line = sale.lines.new(product=products[p], quantity=float(rng.randrange(1, 6)))
         line.unit_price = products[p].template.list_price
     sale.save()

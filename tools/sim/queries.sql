@@ -80,8 +80,10 @@ SELECT l.line_id AS line, l.order_id AS "order", l.customer_id AS customer,
     AS "unit_price.amount",
   (SELECT currency FROM sim_company) AS "unit_price.currency",
   l.requested_date, l.promised_date, CAST(l.allocated AS TEXT) AS allocated, l.state,
+  c.ship_complete AS "ship_complete:boolean",
   'sales_line/' || l.line_id AS record, (SELECT now FROM sim_clock) AS as_of
-FROM sales_line l JOIN item i USING (item_id) WHERE l.line_id = :line;
+FROM sales_line l JOIN item i USING (item_id) JOIN customer c USING (customer_id)
+WHERE l.line_id = :line;
 
 -- name: erp.open_orders
 SELECT (SELECT now FROM sim_clock) AS as_of FROM item WHERE item_id = :item;
@@ -112,6 +114,42 @@ FROM transfer
 WHERE item_id = :item AND state IN ('requested', 'picked', 'shipped')
   AND (:site IS NULL OR to_site_id = :site)
 ORDER BY promised_date, line LIMIT 5000;
+
+-- Stock, supply and orders of an item at a site, of one moment.
+-- name: erp.position
+SELECT i.item_id AS item, i.unit, CAST(i.pack AS TEXT) AS pack,
+  (SELECT now FROM sim_clock) AS as_of
+FROM item i WHERE i.item_id = :item;
+
+-- name: erp.position/sites
+SELECT site_id AS site, CAST(on_hand AS TEXT) AS on_hand,
+  CAST(reserved AS TEXT) AS reserved, CAST(on_hand - reserved AS TEXT) AS available,
+  'stock/' || item_id || '@' || site_id AS record
+FROM stock WHERE item_id = :item AND (:site IS NULL OR site_id = :site)
+ORDER BY site_id;
+
+-- name: erp.position/supply
+SELECT line_id AS line, 'purchase' AS kind, site_id AS site,
+  CAST(quantity - received AS TEXT) AS quantity, promised_date,
+  'purchase_line/' || line_id AS record, supplier_id AS supplier, ordered_date,
+  NULL AS site_from, NULL AS reference
+FROM purchase_line
+WHERE item_id = :item AND state = 'open' AND (:site IS NULL OR site_id = :site)
+UNION ALL
+SELECT transfer_id, 'transfer', to_site_id, CAST(quantity AS TEXT), due_date,
+  'transfer/' || transfer_id, NULL, substr(created_at, 1, 10), from_site_id, reference
+FROM transfer
+WHERE item_id = :item AND state IN ('requested', 'picked', 'shipped')
+  AND (:site IS NULL OR to_site_id = :site)
+ORDER BY promised_date, line LIMIT 5000;
+
+-- name: erp.position/orders
+SELECT line_id AS line, order_id AS "order", customer_id AS customer,
+  CAST(quantity - shipped AS TEXT) AS quantity, CAST(allocated AS TEXT) AS allocated,
+  requested_date, entered_at, 'sales_line/' || line_id AS record
+FROM sales_line
+WHERE item_id = :item AND site_id = :site AND state = 'open'
+ORDER BY requested_date, entered_at, line_id LIMIT 5000;
 
 -- name: erp.demand
 SELECT (SELECT now FROM sim_clock) AS as_of, 'stock/' || item_id || '@' || :site AS record
