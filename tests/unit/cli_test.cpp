@@ -467,6 +467,56 @@ TEST_CASE_METHOD(with_node, "approve sends id, reason, digest, principal and its
   CHECK(request.at("params").at("decision_id").get<std::string>().size() == 26);
 }
 
+TEST_CASE_METHOD(with_node, "edit sends texts and JSON, and tells what took which place",
+                 "[cli]") {
+  auto edited = transfer_approval();
+  edited["replaces"] = "01OLD";
+  edited["edit"] = {
+      {"by", "maria"},
+      {"from", "01OLD"},
+      {"difference", {{{"field", "quantity"}, {"was", "7"}, {"is", "12"}}}}};
+  node.answers("approval.edit", edited);
+  const auto t = crossdock_says(
+      to_node({"approval", "edit", "01OLD", "--set", "quantity=12", "--set", "note=a=b",
+               "--set", "express:=true", "--reason", "called", "--digest", "ab12cd"}));
+  CHECK(t.code == exit_code::ok);
+  CHECK(says(t.out, "in place of 01OLD"));
+  CHECK(says(t.out, "quantity 7 → 12"));
+  const auto params = node.asked().front().at("params");
+  CHECK(params.at("set") == json{{"quantity", "12"}, {"note", "a=b"}, {"express", true}});
+  CHECK(params.at("reason") == "called");
+  CHECK(params.at("digest") == "ab12cd");
+  CHECK(params.at("decision_id").get<std::string>().size() == 26);
+
+  for (const char* wrong : {"quantity", "=12", "express:=yes"}) {
+    CHECK(crossdock_says(
+              to_node({"approval", "edit", "01OLD", "--set", wrong, "--reason", "x"}))
+              .code == exit_code::bad_input);
+  }
+  CHECK(crossdock_says(to_node({"approval", "edit", "01OLD", "--set", "a=b"})).code ==
+        exit_code::usage); // an edit has a reason
+}
+
+TEST_CASE_METHOD(with_node, "compensate and resolve name the case and the reason",
+                 "[cli]") {
+  for (const char* verb : {"compensate", "resolve"}) {
+    node.answers(std::string("case.") + verb, {{"case", "01CASE"}, {"seq", 7}});
+    const auto t =
+        crossdock_says(to_node({"case", verb, "01C", "--reason", "ordered twice"}));
+    CHECK(t.code == exit_code::ok);
+    CHECK(says(t.out, "crossdock case show 01CASE"));
+    CHECK(node.asked().back().at("params") ==
+          json{{"case", "01C"}, {"reason", "ordered twice"}});
+    CHECK(crossdock_says(to_node({"case", verb, "01C"})).code == exit_code::usage);
+  }
+  node.answers("case.list", {{"cases", json::array()}});
+  CHECK(crossdock_says(to_node({"case", "list", "--state", "stuck"})).code ==
+        exit_code::ok);
+  CHECK(node.asked().back().at("params").at("state") == "stuck");
+  CHECK(crossdock_says(to_node({"case", "list", "--state", "lost"})).code ==
+        exit_code::usage);
+}
+
 TEST_CASE_METHOD(with_node,
                  "a decision whose answer was lost is repeated under the same id",
                  "[cli]") {
