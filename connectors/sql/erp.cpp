@@ -48,6 +48,11 @@ value bound(const std::string& name, const json& v, parameter_type type) {
   return v.dump();
 }
 
+std::string no_position(const feed& f, const std::string& position) {
+  return f.page.place + ": there is no '" + position + "' beside it, which start = \"" +
+         position + "\" needs: add it, or set start = \"all\"";
+}
+
 outcome as_outcome(no word) {
   return word == no::refused ? outcome::refused : outcome::conflict;
 }
@@ -79,16 +84,21 @@ private:
 // -- the session
 // --------------------------------------------------------------------------
 
-connection& erp::session() {
+/// The session, connected, with the time of one operation ahead of it.
+connection& erp::ready() {
+  const auto until = std::chrono::steady_clock::now() + options_.operation;
+  if (connection_ && !connection_->alive())
+    drop_session(); // nothing was asked for yet: nobody need hear of it
   if (!connection_) {
     try {
-      connection_ = open_sqlite(options_.connect);
+      connection_ = open(options_.connect, until);
     } catch (const database_error& e) {
       throw database_error{
           e.kind(), "the database " + database_name() + " cannot be opened: " + e.what() +
                         ": check 'database' in the connector's configuration"};
     }
   }
+  connection_->finish_by(until);
   return *connection_;
 }
 
@@ -97,11 +107,17 @@ void erp::drop_session() noexcept {
   connection_.reset();
 }
 
+void erp::drop_if_lost(const database_error& e) noexcept {
+  if (e.kind() == trouble::io || e.kind() == trouble::unreachable)
+    drop_session();
+}
+
+/// Needs a session that is ready().
 statement& erp::prepared(const statement_text& text) {
-  auto& slot = statements_[text.sql];
+  auto& slot = statements_[&text];
   if (!slot) {
     try {
-      slot = session().prepare(text.sql);
+      slot = connection_->prepare(text.sql);
     } catch (const database_error& e) {
       if (e.kind() != trouble::schema)
         throw;
@@ -151,43 +167,56 @@ std::optional<json> erp::first_row(const statement_text& text, const bindings& w
   return row_to_json(found.columns, found.values.front());
 }
 
-std::vector<std::string> erp::check() {
-  std::vector<std::string> wrong;
+void erp::check(const statement_text& text, bool must_read, findings& into) {
+  if (text.sql.empty() || !into.unavailable.empty())
+    return;
   try {
-    session();
+    auto& compiled = prepared(text);
+    if (must_read && !compiled.reads_only())
+      into.wrong.push_back(text.place + ": this statement must only read");
+    compiled.rehearse();
   } catch (const database_error& e) {
-    return {e.what()};
+    if (e.kind() != trouble::schema)
+      into.unavailable = text.place + ": " + e.what();
+    else if (std::string_view{e.what()}.substr(0, text.place.size()) == text.place)
+      into.wrong.emplace_back(e.what());
+    else
+      into.wrong.push_back(text.place + ": " + e.what() + " in " + database_name() +
+                           ": grant it, or correct the statement");
   }
-  const auto compile = [&](const statement_text& text, bool must_read) {
-    if (text.sql.empty())
-      return;
-    try {
-      if (must_read && !prepared(text).reads_only())
-        wrong.push_back(text.place + ": this statement must only read");
-      else
-        prepared(text);
-    } catch (const database_error& e) {
-      wrong.emplace_back(e.what());
-    }
-  };
+}
+
+findings erp::check(const std::string& position) {
+  findings out;
   for (const auto& [topic, f] : map_.feeds) {
-    compile(f.page, true);
-    compile(f.open, true);
-    compile(f.now, true);
+    const auto& first = position == "now" ? f.now : f.open;
+    if (position != "all" && first.sql.empty())
+      out.wrong.push_back(no_position(f, position));
   }
+  try {
+    ready();
+  } catch (const database_error& e) {
+    out.unavailable = e.what();
+    return out;
+  }
+  for (const auto& [topic, f] : map_.feeds)
+    for (const auto* text : {&f.page, &f.open, &f.now})
+      check(*text, true, out);
   for (const auto& [name, t] : map_.reads) {
-    compile(t.head, true);
+    check(t.head, true, out);
     for (const auto& [list, text] : t.lists)
-      compile(text, true);
+      check(text, true, out);
   }
   for (const auto& [name, t] : map_.writes) {
     for (const auto& p : t.require)
-      compile(p.check, true);
-    for (const auto& s : t.statements)
-      compile(s, false);
-    compile(t.lookup, true);
+      check(p.check, true, out);
+    for (const auto& text : t.statements)
+      check(text, false, out);
+    check(t.lookup, true, out);
   }
-  return wrong;
+  if (!out.unavailable.empty())
+    drop_session();
+  return out;
 }
 
 // -- feeds
@@ -199,18 +228,29 @@ json erp::first_cursor(const std::string& topic, const std::string& position) {
     return 0;
   const auto& text = position == "open" ? f.open : f.now;
   if (text.sql.empty())
-    throw database_error{trouble::schema, map_.file + ": poll." + topic + " has no '" +
-                                              position + "' statement, which start = \"" +
-                                              position + "\" needs"};
-  const auto row = first_row(text, bind(json::object(), {}));
-  return row && row->contains("cursor") ? row->at("cursor") : json(0);
+    throw database_error{trouble::schema, no_position(f, position)};
+  try {
+    ready();
+    const auto row = first_row(text, bind(json::object(), {}));
+    return row && row->contains("cursor") ? row->at("cursor") : json(0);
+  } catch (const database_error& e) {
+    drop_if_lost(e);
+    throw;
+  }
 }
 
 std::vector<feed_row> erp::poll(const std::string& topic, const json& cursor, int limit) {
   const auto& f = map_.feeds.at(topic);
   auto with = bind({{"cursor", cursor}}, {});
   with["limit"] = std::int64_t{limit};
-  const auto found = run(f.page, with);
+  rows found;
+  try {
+    ready();
+    found = run(f.page, with);
+  } catch (const database_error& e) {
+    drop_if_lost(e);
+    throw;
+  }
   std::vector<feed_row> out;
   for (const auto& row : found.values) {
     feed_row r;
@@ -259,7 +299,7 @@ tool_result erp::failed(const database_error& e, const std::string& tool) {
     return refusal(outcome::transient, e.what());
   case trouble::unreachable:
   case trouble::io:
-    drop_session();
+    drop_if_lost(e);
     return refusal(outcome::transient, e.what());
   }
   return refusal(outcome::refused, e.what());
@@ -272,8 +312,12 @@ tool_result erp::read(const std::string& name, const json& args) {
   const auto& tool = found->second;
   try {
     const auto with = bind(args, tool.types);
-    session().begin_read(); // head and lists are of one moment
-    transaction view{session()};
+    auto& session = ready();
+    prepared(tool.head); // outside the transaction, as the driver asks
+    for (const auto& [list, text] : tool.lists)
+      prepared(text);
+    transaction view{session};
+    session.begin_read(); // head and lists are of one moment
     auto head = first_row(tool.head, with);
     if (!head)
       return refusal(
@@ -312,9 +356,16 @@ erp::broken_precondition(const write_tool& tool, const json& args, const binding
 }
 
 tool_result erp::write_in_transaction(const write_tool& tool, const std::string& name,
-                                      const json& args, const bindings& with) {
-  session().begin_write();
-  transaction change{session()};
+                                      const json& args, const bindings& with,
+                                      const std::string& key) {
+  auto& session = ready();
+  prepared(tool.lookup); // outside the transaction, as the driver asks
+  for (const auto& p : tool.require)
+    prepared(p.check);
+  for (const auto& text : tool.statements)
+    prepared(text);
+  transaction change{session};
+  session.begin_write(key);
   if (auto earlier = first_row(tool.lookup, with))
     return {outcome::ok, answer(*std::move(earlier))};
   if (auto broken = broken_precondition(tool, args, with))
@@ -335,7 +386,8 @@ tool_result erp::write_in_transaction(const write_tool& tool, const std::string&
       throw;
     change.let_go();
     drop_session();
-    return refusal(outcome::unknown, std::string{"the commit failed: "} + e.what());
+    return refusal(outcome::unknown,
+                   std::string{"whether the commit was done is not known: "} + e.what());
   }
   return {outcome::ok, answer(*std::move(result))};
 }
@@ -351,7 +403,7 @@ tool_result erp::write(const std::string& name, const json& args,
     auto with = bind(args, found->second.types);
     with["key"] = key;
     try {
-      return write_in_transaction(found->second, name, args, with);
+      return write_in_transaction(found->second, name, args, with, key);
     } catch (const database_error& e) {
       // Another session may have written the same key since our look-up.
       if (e.kind() != trouble::unique)
@@ -375,12 +427,17 @@ tool_result erp::lookup(const std::string& name, const json& args,
   try {
     auto with = bind(args, found->second.types);
     with["key"] = key;
+    auto& session = ready();
+    prepared(found->second.lookup);
+    transaction view{session};
+    session.begin_lookup(key);
     if (auto row = first_row(found->second.lookup, with))
       return {outcome::ok, answer(*std::move(row))};
     return refusal(outcome::not_found, name + ": no record has this reference");
   } catch (const std::exception& e) {
     // Not "transient": that would say that the write was not done, which nobody knows.
-    drop_session();
+    if (const auto* of_database = dynamic_cast<const database_error*>(&e))
+      drop_if_lost(*of_database);
     return refusal(outcome::unknown, std::string{"the look-up failed: "} + e.what());
   }
 }

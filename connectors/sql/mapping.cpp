@@ -100,6 +100,7 @@ feed read_feed(const std::string& topic, reader in) {
   f.now = in.sql("now");
   if (auto id = in.text("id"); !id.empty())
     f.id = std::move(id);
+  f.notify = in.sql("notify");
   in.finish();
   return f;
 }

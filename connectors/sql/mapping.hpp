@@ -29,6 +29,7 @@ struct feed {
   statement_text open; ///< one row, one column: where the records still open begin
   statement_text now;  ///< one row, one column: the latest cursor
   std::string id = "{record}@{cursor}"; ///< after "<system>/"
+  statement_text notify; ///< not SQL: the channel on which the database tells of changes
 };
 
 struct read_tool {

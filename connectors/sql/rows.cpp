@@ -12,6 +12,8 @@ json as_json(const value& v) {
     return *real;
   if (const auto* text = std::get_if<std::string>(&v))
     return *text;
+  if (const auto* truth = std::get_if<bool>(&v))
+    return *truth;
   return nullptr;
 }
 
@@ -20,6 +22,8 @@ json converted(const value& v, std::string_view suffix, const std::string& colum
     return database_error{trouble::schema, "column '" + column + "' is not " + what};
   };
   if (suffix == "boolean") {
+    if (const auto* truth = std::get_if<bool>(&v))
+      return *truth;
     const auto* flag = std::get_if<std::int64_t>(&v);
     if (!flag || (*flag != 0 && *flag != 1))
       throw wrong("0 or 1");

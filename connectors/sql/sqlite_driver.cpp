@@ -56,18 +56,14 @@ public:
       sqlite3_finalize(raw_);
       throw database_error{trouble::schema, "there is more than one statement"};
     }
+    for (int i = 1; i <= sqlite3_bind_parameter_count(raw_); ++i) {
+      const char* name = sqlite3_bind_parameter_name(raw_, i);
+      parameters_.emplace_back(name ? name + 1 : "");
+    }
   }
   ~sqlite_statement() override { sqlite3_finalize(raw_); }
   sqlite_statement(const sqlite_statement&) = delete;
   sqlite_statement& operator=(const sqlite_statement&) = delete;
-
-  std::vector<std::string> parameters() const override {
-    std::vector<std::string> out;
-    for (int i = 1; i <= sqlite3_bind_parameter_count(raw_); ++i)
-      if (const char* name = sqlite3_bind_parameter_name(raw_, i))
-        out.emplace_back(name + 1);
-    return out;
-  }
 
   bool reads_only() const override { return sqlite3_stmt_readonly(raw_) != 0; }
 
@@ -103,9 +99,10 @@ public:
 
 private:
   void bind(const bindings& with) {
-    for (int i = 1; i <= sqlite3_bind_parameter_count(raw_); ++i) {
-      const char* name = sqlite3_bind_parameter_name(raw_, i);
-      const auto found = name ? with.find(name + 1) : with.end();
+    int i = 0;
+    for (const auto& name : parameters_) {
+      const auto found = with.find(name);
+      ++i;
       int code = SQLITE_OK;
       if (found == with.end() || std::holds_alternative<std::nullptr_t>(found->second))
         code = sqlite3_bind_null(raw_, i);
@@ -113,6 +110,8 @@ private:
         code = sqlite3_bind_int64(raw_, i, *whole);
       else if (const auto* real = std::get_if<double>(&found->second))
         code = sqlite3_bind_double(raw_, i, *real);
+      else if (const auto* truth = std::get_if<bool>(&found->second))
+        code = sqlite3_bind_int(raw_, i, *truth ? 1 : 0);
       else {
         const auto& text = std::get<std::string>(found->second);
         code = sqlite3_bind_text64(raw_, i, text.data(), text.size(), SQLITE_STATIC,
@@ -148,15 +147,17 @@ private:
 
   sqlite3* db_;
   sqlite3_stmt* raw_ = nullptr;
+  std::vector<std::string> parameters_; // in their order; "" has no name and is NULL
 };
 
 class sqlite_connection final : public connection {
 public:
   explicit sqlite_connection(const connect_options& options) {
-    // Never created: a mistyped path is an error, not an empty ERP.
+    // Never created: a mistyped path is an error, not an empty ERP. One thread at a time
+    // uses it, so it needs no lock of its own.
     const int code =
         sqlite3_open_v2(options.database.c_str(), &db_,
-                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX, nullptr);
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
     if (code != SQLITE_OK || !db_) {
       const std::string why = db_ ? sqlite3_errmsg(db_) : "out of memory";
       sqlite3_close(db_);
@@ -180,36 +181,33 @@ public:
   std::unique_ptr<statement> prepare(const std::string& text) override {
     return std::make_unique<sqlite_statement>(db_, text);
   }
-  void begin_read() override { execute("BEGIN DEFERRED"); }
-  void begin_write() override { execute("BEGIN IMMEDIATE"); }
-  void commit() override { execute("COMMIT"); }
+  void begin_read() override { execute(begin_read_, "BEGIN DEFERRED"); }
+  // One writer at a time: whoever may write is alone with every key.
+  void begin_write(const std::string&) override {
+    execute(begin_write_, "BEGIN IMMEDIATE");
+  }
+  void begin_lookup(const std::string&) override { begin_read(); }
+  void commit() override { execute(commit_, "COMMIT"); }
   void rollback() noexcept override {
     if (sqlite3_get_autocommit(db_) == 0)
       sqlite3_exec(db_, "ROLLBACK", nullptr, nullptr, nullptr);
   }
 
 private:
-  void execute(const char* text) {
-    if (sqlite3_exec(db_, text, nullptr, nullptr, nullptr) != SQLITE_OK)
-      fail(db_, text);
+  void execute(std::unique_ptr<sqlite_statement>& compiled, const char* text) {
+    if (!compiled)
+      compiled = std::make_unique<sqlite_statement>(db_, text);
+    compiled->run({}, 1);
   }
 
   sqlite3* db_ = nullptr;
+  std::unique_ptr<sqlite_statement> begin_read_, begin_write_, commit_;
 };
 
 } // namespace
 
 std::unique_ptr<connection> open_sqlite(const connect_options& options) {
   return std::make_unique<sqlite_connection>(options);
-}
-
-std::string without_password(std::string_view database) {
-  const auto scheme = database.find("://");
-  const auto at = database.rfind('@');
-  if (scheme == std::string_view::npos || at == std::string_view::npos || at < scheme)
-    return std::string{database};
-  return std::string{database.substr(0, scheme + 3)} + "***" +
-         std::string{database.substr(at)};
 }
 
 } // namespace crossdock::sql

@@ -192,6 +192,16 @@ private:
   /// From a connector's own thread: durable first, then the POSTED event says so.
   static cdk_status post(const environment& env, const std::shared_ptr<const component>& what,
                          const caf::actor& self, std::string text, std::string cookie) {
+    const auto tell = [self, cookie = std::move(cookie)] {
+      delivery d;
+      d.kind = static_cast<delivery_kind>(CDK_EV_POSTED);
+      d.tag = cookie;
+      caf::anon_send(self, deliver{std::move(d)});
+    };
+    if (text.empty()) { // a wake-up: nothing to make durable
+      tell();
+      return CDK_OK;
+    }
     auto parsed = parse_json(text);
     if (!parsed || !parsed->is_object()) {
       return CDK_E_INVALID;
@@ -215,12 +225,9 @@ private:
       auto admitted = intake->admit(tx, e);
       return admitted ? result<void>() : std::move(admitted).error();
     };
-    u.durable = [self, cookie = std::move(cookie)](const result<ledger::receipt>& r) {
+    u.durable = [tell](const result<ledger::receipt>& r) {
       if (r) {
-        delivery d;
-        d.kind = static_cast<delivery_kind>(CDK_EV_POSTED);
-        d.tag = cookie;
-        caf::anon_send(self, deliver{std::move(d)});
+        tell();
       }
     };
     env.store->submit(std::move(u));

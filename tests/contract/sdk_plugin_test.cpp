@@ -100,6 +100,26 @@ struct trader : agent {
   int held_ = 0;
 };
 
+/// Finds out only when it starts, or is configured anew, that it cannot work.
+struct starter : connector {
+  static void declare(handlers<starter>& h) {
+    h.started(&starter::look);
+    h.configured(&starter::look);
+    h.posted(&starter::woken);
+    h.call("erp.limit", &starter::tell);
+  }
+  void configure(const json& config) override { limit_ = config.value("limit", 0); }
+  void look(step& s, const event&) {
+    s.memory().put("looked", true);
+    if (limit_ > 9)
+      throw bad_config{"m.toml:3: 'limit' is beyond what the ERP takes: at most 9"};
+    wake("look again");
+  }
+  void woken(step& s, const event& e) { s.memory().put("woken by", e.tag_bytes()); }
+  void tell(step& s, const event&) { s.reply(outcome::ok, {{"limit", limit_}}); }
+  int limit_ = 0;
+};
+
 const json stock_answer = {{"system", "erp"},
                            {"as_of", "2026-01-05T07:59:00Z"},
                            {"sites", {{{"available", "7"}, {"record", "stock/I@BR-1"}}}}};
@@ -242,6 +262,29 @@ TEST_CASE("a refused configuration leaves the old one in force", "[sdk]") {
   CHECK(node.proposals.at(0).rationale_facts.at(1)["value"] == 5);
   CHECK_THROWS_WITH((node_with<trader>{{{"limit", -1}}}),
                     Contains("must not be negative"));
+}
+
+TEST_CASE("a start that cannot work says so, and nothing of it happens", "[sdk]") {
+  node_with<starter> node{{{"limit", 10}}};
+  CHECK(node.start() == CDK_E_INVALID); // for good, unlike every other failure
+  CHECK(node.error() == "m.toml:3: 'limit' is beyond what the ERP takes: at most 9");
+  CHECK(node.memory.empty());
+}
+
+TEST_CASE("a configuration that is refused late is not in force either", "[sdk]") {
+  node_with<starter> node{{{"limit", 5}}};
+  REQUIRE(node.start() == CDK_OK);
+  CHECK(node.configure({{"limit", 10}}) == CDK_E_INVALID);
+  CHECK(node.call("erp.limit", json::object()).payload()["limit"] == 5);
+}
+
+TEST_CASE("a connector wakes itself without an event", "[sdk]") {
+  node_with<starter> node;
+  REQUIRE(node.start() == CDK_OK);
+  const auto posts = node.confirm_posts();
+  REQUIRE(posts.size() == 1);
+  CHECK(posts[0].event.is_null());
+  CHECK(node.memory["woken by"] == "look again");
 }
 
 TEST_CASE("decimals are exact and refuse what they cannot hold", "[sdk]") {

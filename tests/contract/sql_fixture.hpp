@@ -13,11 +13,6 @@
 #include <sqlite3.h>
 
 #include <nlohmann/json.hpp>
-#include <valijson/adapters/nlohmann_json_adapter.hpp>
-#include <valijson/schema.hpp>
-#include <valijson/schema_parser.hpp>
-#include <valijson/validation_results.hpp>
-#include <valijson/validator.hpp>
 
 #include <crossdock/abi.h>
 
@@ -158,29 +153,36 @@ inline const cdk_entry* entry_of(const char* path) {
   return reinterpret_cast<cdk_entry_function>(dlsym(file, CDK_ENTRY_SYMBOL))();
 }
 
-/// What `value` breaks of catalogue/NAME.json's `part` ("schema" or "answer"); empty:
-/// nothing.
-inline std::string broken(const std::string& source, const std::string& name,
-                          const std::string& part, const json& value) {
-  const auto folder = source + "/config/catalogue/";
-  json schema = json::parse(text_of(folder + name + ".json")).at(part);
-  schema["definitions"] =
-      json::parse(text_of(folder + "definitions.json")).at("definitions");
-  valijson::Schema compiled;
-  valijson::SchemaParser parser{valijson::SchemaParser::kDraft7};
-  parser.populateSchema(valijson::adapters::NlohmannJsonAdapter{schema}, compiled);
-  valijson::Validator validator;
-  valijson::ValidationResults results;
-  if (validator.validate(compiled, valijson::adapters::NlohmannJsonAdapter{value},
-                         &results))
-    return {};
-  std::string out = name + ": ";
-  for (valijson::ValidationResults::Error error; results.popError(error);) {
-    for (const auto& at : error.context)
-      out += at;
-    out += " " + error.description + "; ";
+struct sqlite_erp {
+  sqlite_erp() : path{folder / "erp.db"}, db{made(path)} {}
+  static const std::string& made(const std::string& at) {
+    create_distributor(at, SOURCE_FOLDER);
+    return at;
   }
-  return out + value.dump();
-}
+
+  json settings() const {
+    return {{"mapping", std::string{SOURCE_FOLDER} + "/config/connectors/sim.toml"},
+            {"database", path},
+            {"system", "sim-erp"},
+            {"busy_ms", 20}};
+  }
+  void take_away() { std::filesystem::rename(path, path + ".away"); }
+  void bring_back() { std::filesystem::rename(path + ".away", path); }
+  void close_transfers() {
+    db.run("CREATE TRIGGER closed BEFORE INSERT ON transfer BEGIN "
+           "SELECT RAISE(ABORT, 'conflict: stock-taking is under way'); END");
+  }
+  void hold_writers() { db.run("BEGIN IMMEDIATE"); }
+  void let_writers_go() { db.run("COMMIT"); }
+  void remove_lanes() {
+    db.run("PRAGMA legacy_alter_table = ON; ALTER TABLE lane RENAME TO lane_2");
+  }
+  static const char* lanes_missing() { return "no such table: lane"; }
+  static const char* mapping_name() { return "sim.toml:"; }
+
+  temporary_folder folder;
+  std::string path;
+  database db;
+};
 
 } // namespace sql_fixture

@@ -182,7 +182,8 @@ struct cdk_host {
   void (*metric)(const cdk_host*, uint32_t kind, cdk_str name, double value, cdk_str labels);
   /* [any] For a connector's own threads: an event {topic, id, key, payload} for intake, as
    * JSON text. A POSTED event with `cookie` as its tag follows once it is durable; only then
-   * may the source be acknowledged. CDK_E_LIMIT: the queue is full, try again later. */
+   * may the source be acknowledged. CDK_E_LIMIT: the queue is full, try again later.
+   * Empty event_json: POSTED follows at once and leaves no record; wakes the instance. */
   cdk_status (*post)(const cdk_host*, cdk_bytes event_json, cdk_bytes cookie);
 
   /* [step] Emits an event on a produced topic. `id` may be empty (the host numbers it);

@@ -80,6 +80,15 @@ public:
     detail::require(status, "post", event.value("topic", ""));
     return true;
   }
+  /// From an own thread: a `posted` event with `cookie` as its tag follows at once and
+  /// leaves no record. For "look now, there is something new". False: try later.
+  bool wake(std::string_view cookie) const {
+    const auto status = tables().host->post(tables().host, {}, detail::bytes(cookie));
+    if (status == CDK_E_LIMIT)
+      return false;
+    detail::require(status, "wake", "");
+    return true;
+  }
 };
 
 // -- handlers
@@ -213,11 +222,15 @@ public:
 private:
   cdk_status reconfigure(cdk_step* raw, const event& e) {
     json before = std::exchange(config_, e.payload());
+    bool taken = false;
     try {
       component_->configure(config_);
+      taken = true;
       return dispatch(raw, e);
     } catch (...) {
       config_ = std::move(before);
+      if (taken) // and refused only then: the members must follow
+        component_->configure(config_);
       throw;
     }
   }
