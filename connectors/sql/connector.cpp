@@ -31,6 +31,7 @@ public:
     options.system = text("system");
     options.connect.database = text("database");
     options.connect.busy_ms = config.value("busy_ms", 2000);
+    options.connect.read_only = config.value("read_only", false);
     options.rows_max = config.value("rows_max", std::size_t{5000});
     auto fresh =
         std::make_unique<erp>(mapping::load(text("mapping")), std::move(options));

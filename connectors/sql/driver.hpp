@@ -72,8 +72,9 @@ public:
 };
 
 struct connect_options {
-  std::string database; ///< path or URL
-  int busy_ms = 2000;   ///< how long a statement waits for another writer
+  std::string database;   ///< path or URL
+  int busy_ms = 2000;     ///< how long a statement waits for another writer
+  bool read_only = false; ///< the session cannot write, whatever it is asked
 };
 
 /// Throws database_error{unreachable}.

@@ -154,9 +154,11 @@ class sqlite_connection final : public connection {
 public:
   explicit sqlite_connection(const connect_options& options) {
     // Never created: a mistyped path is an error, not an empty ERP.
-    const int code =
-        sqlite3_open_v2(options.database.c_str(), &db_,
-                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX, nullptr);
+    const int code = sqlite3_open_v2(
+        options.database.c_str(), &db_,
+        (options.read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE) |
+            SQLITE_OPEN_FULLMUTEX,
+        nullptr);
     if (code != SQLITE_OK || !db_) {
       const std::string why = db_ ? sqlite3_errmsg(db_) : "out of memory";
       sqlite3_close(db_);

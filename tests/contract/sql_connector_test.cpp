@@ -65,6 +65,10 @@ const std::vector<std::pair<std::string, json>> every_read = {
     {"erp.transfer_history", {{"since", "2026-01-01"}}},
     {"erp.receipt_history", {{"since", "2026-01-01"}, {"limit", 10}}},
     {"erp.pick_history", {{"since", "2026-01-01"}}},
+    {"erp.order_history", {{"since", "2026-01-01"}, {"limit", 10}}},
+    {"erp.purchase_history", {{"since", "2026-01-01"}, {"limit", 10}}},
+    {"erp.supply_history", {{"since", "2026-01-01"}, {"limit", 10}}},
+    {"erp.stock_levels", {{"limit", 10}}},
 };
 
 const json transfer = {{"item", "SKU-1"},       {"from", "DC-1"},
@@ -122,6 +126,14 @@ TEST_CASE("an argument is data, never SQL", "[sql]") {
   CHECK(got.status() == CDK_TOOL_NOT_FOUND);
   r.node.call("erp.stock", {{"item", "'; DROP TABLE stock; --"}});
   CHECK(r.db.one("SELECT count(*) FROM stock") == "3");
+}
+
+TEST_CASE("a session that may only read reads, and writes nothing", "[sql]") {
+  running r{{{"read_only", true}}};
+  CHECK(r.node.call("erp.stock", {{"item", "SKU-1"}}).status() == CDK_TOOL_OK);
+  const auto got = r.node.call("erp.transfer.create", transfer, "key-1");
+  CHECK(got.status() != CDK_TOOL_OK);
+  CHECK(r.db.one("SELECT count(*) FROM transfer WHERE reference = 'key-1'") == "0");
 }
 
 TEST_CASE("a list that is too long is refused, not cut", "[sql]") {
