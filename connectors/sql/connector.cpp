@@ -32,6 +32,7 @@ public:
     erp_options options;
     options.system = text("system");
     options.connect = connection_of(config, text("database"));
+    options.connect.read_only = config.value("read_only", false);
     options.rows_max = config.value("rows_max", std::size_t{5000});
     options.operation = patience();
     auto map = mapping::load(text("mapping"));

@@ -95,6 +95,7 @@ struct connect_options {
   std::string password;      ///< empty: as the database's own client finds it
   std::string password_file; ///< its first line, read anew for each connection
   int busy_ms = 2000;        ///< how long a statement waits for another writer
+  bool read_only = false;    ///< the session cannot write, whatever it is asked
 
   // of servers
   int connect_ms = 3000;

@@ -155,9 +155,11 @@ public:
   explicit sqlite_connection(const connect_options& options) {
     // Never created: a mistyped path is an error, not an empty ERP. One thread at a time
     // uses it, so it needs no lock of its own.
-    const int code =
-        sqlite3_open_v2(options.database.c_str(), &db_,
-                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
+    const int code = sqlite3_open_v2(
+        options.database.c_str(), &db_,
+        (options.read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE) |
+            SQLITE_OPEN_NOMUTEX,
+        nullptr);
     if (code != SQLITE_OK || !db_) {
       const std::string why = db_ ? sqlite3_errmsg(db_) : "out of memory";
       sqlite3_close(db_);

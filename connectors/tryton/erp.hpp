@@ -49,6 +49,10 @@ public:
   json receipt_history(const json& args);
   json transfer_history(const json& args);
   json pick_history(const json& args);
+  json order_history(const json& args);
+  json purchase_history(const json& args);
+  json supply_history(const json& args);
+  json stock_levels(const json& args);
 
   // -- writes
   // -----------------------------------------------------------------------------
@@ -98,6 +102,11 @@ private:
   changes lines(const kind_of_line& kind, const json& cursor);
   change sale_change(const json& line, const std::map<int, json>& moves);
   change purchase_change(const json& line, const std::map<int, json>& moves);
+
+  /// One page of a model in the order of its ids, behind the cursor in `args`.
+  json page(const char* model, json domain, const json& fields, const json& args);
+  /// Code of the warehouse by location, of all locations whose goods are its stock.
+  std::map<int, std::string> stock_locations();
 
   const settings& settings_;
   client& client_;

@@ -23,31 +23,6 @@ void sort_by(json& rows, const char* member) {
   });
 }
 
-/// What the supplier promised first. Tryton's own delivery_date becomes the actual date
-/// once the goods are in, and the move's planned date is where a slip is written; the
-/// date on the order itself stays.
-std::string first_promise(const json& line, const json& moves) {
-  std::string promised;
-  const auto& edited = at(line, "delivery_date_edit");
-  if ((edited.is_boolean() && edited.get<bool>()) ||
-      (edited.is_number_integer() && edited.get<int>() != 0)) // SQLite's booleans
-    promised = date_of(at(line, "delivery_date_store"));
-  if (promised.empty())
-    promised = date_of(at(line, "purchase", "delivery_date"));
-  for (const auto& m : moves)
-    if (promised.empty())
-      promised = date_of(at(m, "planned_date"));
-  return promised;
-}
-
-/// The day on which the last of it came; empty while something is open.
-std::string received(const json& moves) {
-  for (const auto& m : moves)
-    if (is_open(m))
-      return {};
-  return last_date(moves);
-}
-
 } // namespace
 
 json erp::receipt_history(const json& args) {
@@ -74,7 +49,7 @@ json erp::receipt_history(const json& args) {
              {"ordered_date", date_of(at(line, "purchase", "purchase_date"))},
              {"promised_date", promised},
              {"record", record("purchase.line", at(line, "id"))}};
-    if (const auto day = received(mine); !day.empty())
+    if (const auto day = received_date(mine); !day.empty())
       one["received_date"] = day;
     receipts.push_back(std::move(one));
   }

@@ -63,6 +63,31 @@ inline json moves_for(const json& line, const std::map<int, json>& all) {
   return mine;
 }
 
+/// What the supplier promised first. Tryton's own delivery_date becomes the actual date
+/// once the goods are in, and the move's planned date is where a slip is written; the
+/// date on the order itself stays.
+inline std::string first_promise(const json& line, const json& moves) {
+  std::string promised;
+  const auto& edited = at(line, "delivery_date_edit");
+  if ((edited.is_boolean() && edited.get<bool>()) ||
+      (edited.is_number_integer() && edited.get<int>() != 0)) // SQLite's booleans
+    promised = date_of(at(line, "delivery_date_store"));
+  if (promised.empty())
+    promised = date_of(at(line, "purchase", "delivery_date"));
+  for (const auto& m : moves)
+    if (promised.empty())
+      promised = date_of(at(m, "planned_date"));
+  return promised;
+}
+
+/// The day on which the last of it came; empty while something is open.
+inline std::string received_date(const json& moves) {
+  for (const auto& m : moves)
+    if (is_open(m))
+      return {};
+  return last_date(moves);
+}
+
 /// open, shipped or cancelled.
 inline std::string sale_state(const json& line) {
   const auto state = text_or(at(line, "sale", "state"));

@@ -31,6 +31,10 @@ struct tryton : connector {
     h.call("erp.receipt_history", &tryton::read<&erp::receipt_history>);
     h.call("erp.transfer_history", &tryton::read<&erp::transfer_history>);
     h.call("erp.pick_history", &tryton::read<&erp::pick_history>);
+    h.call("erp.order_history", &tryton::read<&erp::order_history>);
+    h.call("erp.purchase_history", &tryton::read<&erp::purchase_history>);
+    h.call("erp.supply_history", &tryton::read<&erp::supply_history>);
+    h.call("erp.stock_levels", &tryton::read<&erp::stock_levels>);
     h.call("erp.transfer.create", &tryton::create_transfer);
     h.lookup("erp.transfer.create", &tryton::find_transfer);
     h.call("erp.transfer.cancel", &tryton::read<&erp::transfer_cancel>);

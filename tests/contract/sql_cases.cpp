@@ -69,6 +69,14 @@ TEST_CASE("what the ERP does not know is not found, and says so", "[sql]") {
   CHECK(got.payload()["message"] == "there is no item SKU-404");
 }
 
+TEST_CASE("a session that may only read reads, and writes nothing", "[sql]") {
+  running r{{{"read_only", true}}};
+  CHECK(r.node.call("erp.stock", {{"item", "SKU-1"}}).status() == CDK_TOOL_OK);
+  const auto got = r.node.call("erp.transfer.create", transfer, "key-1");
+  CHECK(got.status() != CDK_TOOL_OK);
+  CHECK(r.erp.db.one("SELECT count(*) FROM transfer WHERE reference = 'key-1'") == "0");
+}
+
 TEST_CASE("an argument is data, never SQL", "[sql]") {
   running r;
   const auto got = r.node.call("erp.stock", {{"item", "SKU-1' OR '1'='1"}});

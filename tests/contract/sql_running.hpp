@@ -34,6 +34,12 @@ inline const std::vector<std::pair<std::string, json>> every_read = {
     {"erp.transfer_history", {{"since", "2026-01-01"}}},
     {"erp.receipt_history", {{"since", "2026-01-01"}, {"limit", 10}}},
     {"erp.pick_history", {{"since", "2026-01-01"}}},
+#ifndef SQL_POSTGRES // its example has no history for an assessment
+    {"erp.order_history", {{"since", "2026-01-01"}, {"limit", 10}}},
+    {"erp.purchase_history", {{"since", "2026-01-01"}, {"limit", 10}}},
+    {"erp.supply_history", {{"since", "2026-01-01"}, {"limit", 10}}},
+    {"erp.stock_levels", {{"limit", 10}}},
+#endif
 };
 
 inline const json transfer = {{"item", "SKU-1"},       {"from", "DC-1"},

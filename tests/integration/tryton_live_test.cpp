@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <iostream>
 
 #include "erp.hpp"
@@ -59,6 +60,11 @@ public:
   }
 
   explicit operator bool() const { return !up_.is_null(); }
+  /// What the database was filled with.
+  json facts() const {
+    std::ifstream in{up_.at("dir").get<std::string>() + "/facts.json"};
+    return json::parse(in);
+  }
   settings as(const std::string& login) const {
     return settings::read({{"url", up_.at("url")},
                            {"database", up_.at("database")},
@@ -125,6 +131,61 @@ std::size_t shipments_with(client& c, const std::string& reference) {
 }
 
 } // namespace
+
+TEST_CASE("a year of a real Tryton is read in pages and is what it was filled with",
+          "[tryton][slow]") {
+  const live tryton;
+  if (!tryton)
+    return;
+  session t{tryton.as("crossdock")};
+  const auto facts = tryton.facts();
+  const auto all = [&](json (erp::*tool)(const json&), const char* list) {
+    std::vector<json> rows;
+    json args{{"since", "2000-01-01"}, {"limit", 120}};
+    for (;;) {
+      const auto page = (t.e.*tool)(args);
+      if (page.at(list).empty())
+        return rows;
+      for (const auto& row : page.at(list))
+        rows.push_back(row);
+      args["after"] = rows.back().at("cursor");
+    }
+  };
+
+  std::size_t finished = 0;
+  for (const auto& l : all(&erp::order_history, "lines")) {
+    finished += l.at("state") == "shipped" ? 1 : 0;
+    CHECK(l.contains("shipped_date") == (l.at("state") == "shipped"));
+  }
+  CHECK(finished == facts.at("sale_lines"));
+
+  std::size_t received = 0;
+  std::size_t late = 0;
+  for (const auto& l : all(&erp::purchase_history, "lines"))
+    if (l.at("state") == "received") {
+      ++received;
+      late += l.at("received_date") > l.at("first_promised_date") ? 1 : 0;
+    }
+  CHECK(received == facts.at("receipts"));
+  CHECK(late == facts.at("receipts_late"));
+
+  // What came and went by item and site, and what is there now by the other tool.
+  std::map<std::string, std::size_t> kinds;
+  for (const auto& e : all(&erp::supply_history, "events"))
+    ++kinds[e.at("kind").get<std::string>()];
+  CHECK(kinds["receipt"] == facts.at("receipts"));
+  CHECK(kinds["transfer_out"] == facts.at("transfers"));
+  CHECK(kinds["transfer_in"] == facts.at("transfers"));
+  CHECK(kinds["adjustment"] > 0);
+  const auto levels = all(&erp::stock_levels, "levels");
+  CHECK(levels.size() == 3 * 30);
+  const auto one = t.e.stock({{"item", "P004"}});
+  for (const auto& s : one.at("sites"))
+    for (const auto& l : levels)
+      if (l.at("item") == "P004" && l.at("site") == s.at("site"))
+        CHECK(decimal::parse(l.at("on_hand").get<std::string>()) >=
+              decimal::parse(s.at("on_hand").get<std::string>())); // and what is picked
+}
 
 TEST_CASE("a real Tryton answers every read of the catalogue", "[tryton][slow]") {
   const live tryton;

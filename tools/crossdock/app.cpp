@@ -42,6 +42,7 @@ struct words {
   std::string shell;
   wait_words wait;
   watch_words watch;
+  assess_words assess;
   bool open = false;
   bool closed = false;
 };
@@ -249,6 +250,22 @@ private:
             [this](session& s) { return config_check(s, w_.file); })
         ->add_option("file", w_.file, "The node's configuration")
         ->required();
+    auto* assess = command(&app_, "assess",
+                           "What the history says: exceptions, how long, what they cost "
+                           "(reads only)",
+                           [this](session& s) { return assess_history(s, w_.assess); });
+    assess->add_option("config", w_.assess.config, "The node's configuration")
+        ->required();
+    assess->add_option("--since", w_.assess.since,
+                       "First day, YYYY-MM-DD (default: a year back)");
+    assess->add_option("--html", w_.assess.html, "Write a page for people to this file");
+    assess
+        ->add_option("--assume", w_.assess.assume,
+                     "KEY=VALUE or a TOML file: what a cost is taken to be")
+        ->expected(1)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    assess->add_option("--connector", w_.assess.connector,
+                       "Which connector, if several offer a history");
     command(&app_, "completion", "Print a completion script",
             [this](session& s) {
               s.around().out << completion_script(app_, w_.shell);

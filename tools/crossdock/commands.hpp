@@ -102,4 +102,16 @@ ending config_check(session& s, const std::filesystem::path& file);
 ending plugin_lock(session& s, const std::vector<std::string>& files,
                    const std::filesystem::path& output);
 
+// -- assess.cpp
+// ------------------------------------------------------------------------------
+struct assess_words {
+  std::string config;
+  std::string connector; ///< empty: the only one that offers a history
+  std::string since;     ///< empty: a year back from the system of record's clock
+  std::string html;      ///< file for the page; empty: none
+  std::vector<std::string> assume; ///< KEY=VALUE or a TOML file, in order
+};
+/// Reads the history through the configuration's connector; no node is needed.
+ending assess_history(session& s, const assess_words& w);
+
 } // namespace crossdock::cli

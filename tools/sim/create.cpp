@@ -54,7 +54,7 @@ private:
 
   void meta(const create_options& options) {
     statement put{db_.handle(), "INSERT INTO sim_meta VALUES (?, ?)"};
-    put.run({"generator_version", "1"});
+    put.run({"generator_version", "2"});
     put.run({"history_first", to_text(p_.first)});
     put.run({"seed", std::to_string(options.seed)});
     put.run({"size", w_.size.name});
@@ -296,6 +296,21 @@ private:
         label.run({"purchase_line/" + purchase_id(static_cast<int>(n)), "late_receipt",
                    fmt::format(R"({{"days":{},"supplier_shortage":{}}})",
                                l.truth.last - l.original, l.truth.shortage)});
+    for (std::size_t n = 0; n < p_.purchases.size(); ++n)
+      if (const auto& l = p_.purchases[n]; l.promised != l.original)
+        label.run({"purchase_line/" + purchase_id(static_cast<int>(n)), "receipt_slip",
+                   fmt::format(R"({{"new_date":"{}"}})", to_text(l.promised))});
+    for (std::size_t n = 0; n < p_.lines.size(); ++n)
+      if (const auto& l = p_.lines[n]; l.shipped_at > 0 && shipped_day(l) > l.requested)
+        label.run({"sales_line/" + line_id(static_cast<int>(n)), "late_line",
+                   fmt::format(R"({{"days":{},"short_at_entry":{}}})",
+                               shipped_day(l) - l.requested, l.short_at_entry)});
+    for (const auto& o : p_.stock_outs) {
+      const auto& p = at(w_.places, o.place);
+      label.run({fmt::format("stock/{}@{} {}", at(w_.items, p.item).id,
+                             at(w_.sites, p.site).id, to_text(o.first)),
+                 "stock_out", fmt::format(R"({{"last":"{}"}})", to_text(o.last))});
+    }
     for (std::size_t n = 0; n < p_.transfers.size(); ++n)
       if (const auto& t = p_.transfers[n]; t.received > t.due)
         label.run({"transfer/" + transfer_id(static_cast<int>(n)), "late_transfer",
@@ -307,6 +322,12 @@ private:
             {"item/" + i.id, "wrong_lead_time",
              fmt::format(R"({{"entered":{},"quoted":{}}})", i.lead_time_days, quoted)});
     }
+  }
+
+  /// The day on which a shipped line left, by its site's calendar.
+  day shipped_day(const past_line& l) const {
+    const auto& site = at(w_.sites, at(w_.places, l.place).site);
+    return static_cast<day>((l.shipped_at + site.utc_offset_minutes * 60) / 86400);
   }
 
   void counters() {

@@ -17,6 +17,7 @@ public:
     past_.first = today - days;
     past_.today = today;
     past_.stock.resize(w.places.size());
+    out_.assign(w.places.size(), -1);
     due_.resize(w.sites.size());
     load_.assign(w.sites.size(), 0.8);
     open_stock();
@@ -34,11 +35,13 @@ public:
       request_transfers(d);
       count_stock(d);
       reorder(d);
+      note_stock_outs(d);
       progress(static_cast<double>(d - past_.first + 1) / (past_.today - past_.first));
     }
     // A pick that went past the evening is written before the next morning's receipts.
     std::stable_sort(past_.movements.begin(), past_.movements.end(),
                      [](const auto& a, const auto& b) { return a.at < b.at; });
+    forget_unsold();
     return std::move(past_);
   }
 
@@ -301,6 +304,30 @@ private:
     }
   }
 
+  void note_stock_outs(day d) {
+    for (std::size_t n = 0; n < out_.size(); ++n) {
+      if (available(static_cast<int>(n)) > 0) {
+        out_[n] = -1;
+        continue;
+      }
+      if (out_[n] < 0) {
+        out_[n] = static_cast<int>(past_.stock_outs.size());
+        past_.stock_outs.push_back({static_cast<int>(n), d, d});
+      }
+      past_.stock_outs[static_cast<std::size_t>(out_[n])].last = d;
+    }
+  }
+
+  /// What nobody ever ordered there is missed by nobody.
+  void forget_unsold() {
+    std::vector<bool> sold(w_.places.size());
+    for (const auto& l : past_.lines)
+      sold[static_cast<std::size_t>(l.place)] = true;
+    std::erase_if(past_.stock_outs, [&](const auto& o) {
+      return !sold[static_cast<std::size_t>(o.place)];
+    });
+  }
+
   void reorder(day d) {
     std::map<std::pair<int, int>, std::vector<int>> needs; // supplier, site -> places
     for (std::size_t n = 0; n < w_.places.size(); ++n) {
@@ -351,6 +378,7 @@ private:
   std::vector<expectation> places_;
   std::vector<std::map<day, std::vector<int>>> due_; ///< per site: lines to pick
   std::vector<double> load_;                         ///< lines due / capacity, today
+  std::vector<int> out_; ///< per place: its stock-out that lasts, -1 for none
   std::map<day, std::vector<int>> arrivals_;
   std::map<day, std::vector<int>> announcements_;
   std::vector<int> requested_;

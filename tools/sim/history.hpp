@@ -84,6 +84,13 @@ struct past_movement {
   int document; ///< index into lines, purchases or transfers; -1 for none
 };
 
+/// Days on whose evening nothing was available of what is sold there.
+struct past_stock_out {
+  int place;
+  day first;
+  day last; ///< the last such evening
+};
+
 struct place_state {
   int on_hand = 0;
   int reserved = 0;
@@ -99,8 +106,9 @@ struct past {
   std::vector<past_purchase> purchases;
   std::vector<past_transfer> transfers;
   std::vector<past_pick_day> pick_days;
-  std::vector<past_movement> movements; ///< by time
-  std::vector<place_state> stock;       ///< per place, in the morning of today
+  std::vector<past_movement> movements;   ///< by time
+  std::vector<past_stock_out> stock_outs; ///< of places that ever had an order
+  std::vector<place_state> stock;         ///< per place, in the morning of today
 };
 
 /// Plays the days from `today - days` up to, not including, `today`: receipts, orders,

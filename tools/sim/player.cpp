@@ -274,13 +274,15 @@ private:
     struct ready {
       std::string line, item;
       number quantity;
+      std::string requested;
     };
     std::vector<ready> lines;
-    db_.each("SELECT line_id, item_id, quantity FROM sales_line WHERE site_id = ? "
+    db_.each("SELECT line_id, item_id, quantity, requested_date "
+             "FROM sales_line WHERE site_id = ? "
              "AND state = 'open' AND allocated = quantity AND requested_date <= ? "
              "ORDER BY requested_date, entered_at, line_id LIMIT ?",
              {at.id, to_text(today_), share}, [&](statement& s) {
-               lines.push_back({s.text(0), s.text(1), s.integer(2)});
+               lines.push_back({s.text(0), s.text(1), s.integer(2), s.text(3)});
              });
     for (const auto& l : lines) {
       move(l.item, at.id, "sale", -l.quantity, l.line);
@@ -288,6 +290,11 @@ private:
                               "state = 'shipped', shipped_at = ? WHERE line_id = ?"}
           .run({now_text_, l.line});
       count("lines_shipped");
+      if (l.requested < to_text(today_))
+        statement{db_.handle(),
+                  "INSERT OR REPLACE INTO truth_label VALUES ('sales_line/' || ?1, "
+                  "'late_line', json_object('days', julianday(?2) - julianday(?3)))"}
+            .run({l.line, to_text(today_), l.requested});
     }
   }
 

@@ -227,6 +227,79 @@ FROM pick_day
 WHERE pick_date >= :since AND (:site IS NULL OR site_id = :site)
 ORDER BY pick_date DESC, site_id LIMIT 5000;
 
+-- What an assessment reads: pages after :after, the cursor of the last row that was read.
+
+-- name: erp.order_history
+SELECT now AS as_of FROM sim_clock;
+
+-- name: erp.order_history/lines
+SELECT l.line_id AS cursor, l.line_id AS line, l.order_id AS "order",
+  l.customer_id AS customer, l.item_id AS item, l.site_id AS site,
+  CAST(l.quantity AS TEXT) AS quantity, CAST(l.shipped AS TEXT) AS shipped_quantity,
+  printf('%d.%02d', l.unit_price_cents / 100, l.unit_price_cents % 100)
+    AS "unit_price.amount",
+  (SELECT currency FROM sim_company) AS "unit_price.currency",
+  l.requested_date, l.promised_date, l.entered_at,
+  date(l.shipped_at, s.utc_offset_minutes || ' minutes') AS shipped_date,
+  CASE l.state WHEN 'shipped' THEN l.shipped_at WHEN 'cancelled' THEN l.changed_at END
+    AS closed_at,
+  l.state, 'sales_line/' || l.line_id AS record
+FROM sales_line l JOIN site s USING (site_id)
+WHERE l.line_id > coalesce(:after, '')
+  AND (l.entered_at >= :since OR l.state = 'open' OR l.changed_at >= :since)
+ORDER BY l.line_id LIMIT min(coalesce(:limit, 1000), 5000);
+
+-- name: erp.purchase_history
+SELECT now AS as_of FROM sim_clock;
+
+-- name: erp.purchase_history/lines
+SELECT line_id AS cursor, line_id AS line, supplier_id AS supplier, item_id AS item,
+  site_id AS site, CAST(quantity AS TEXT) AS quantity, ordered_date,
+  original_promised_date AS first_promised_date, promised_date, received_date, state,
+  'purchase_line/' || line_id AS record
+FROM purchase_line
+WHERE line_id > coalesce(:after, '')
+  AND (ordered_date >= :since OR state = 'open' OR received_date >= :since)
+ORDER BY line_id LIMIT min(coalesce(:limit, 1000), 5000);
+
+-- name: erp.supply_history
+SELECT now AS as_of FROM sim_clock;
+
+-- name: erp.supply_history/events
+SELECT CAST(m.movement_id AS TEXT) AS cursor, coalesce(t.created_at, m.moved_at) AS at,
+  m.item_id AS item, m.site_id AS site,
+  CASE m.kind WHEN 'opening' THEN 'other' ELSE m.kind END AS kind,
+  CAST(m.quantity AS TEXT) AS quantity, m.document,
+  'stock_movement/' || m.movement_id AS record
+FROM stock_movement m
+LEFT JOIN transfer t ON m.kind = 'transfer_out' AND t.transfer_id = m.document
+WHERE m.movement_id > CAST(coalesce(:after, '0') AS INTEGER) AND m.kind <> 'sale'
+  AND m.moved_at >= :since
+ORDER BY m.movement_id LIMIT min(coalesce(:limit, 1000), 5000);
+
+-- name: erp.supply_history/pending
+SELECT created_at AS at, item_id AS item, from_site_id AS site,
+  CAST(quantity AS TEXT) AS quantity, 'transfer/' || transfer_id AS record
+FROM transfer
+WHERE :after IS NULL AND state IN ('requested', 'picked')
+ORDER BY transfer_no LIMIT 5000;
+
+-- name: erp.stock_levels
+SELECT now AS as_of FROM sim_clock;
+
+-- name: erp.stock_levels/levels
+SELECT s.item_id || '@' || s.site_id AS cursor, s.item_id AS item, s.site_id AS site,
+  CAST(s.on_hand AS TEXT) AS on_hand,
+  printf('%d.%02d', i.cost_cents / 100, i.cost_cents % 100) AS "unit_cost.amount",
+  (SELECT currency FROM sim_company) AS "unit_cost.currency",
+  i.supplier_id AS supplier, i.lead_time_days,
+  'stock/' || s.item_id || '@' || s.site_id AS record
+FROM stock s JOIN item i USING (item_id)
+WHERE (s.item_id, s.site_id) > (
+  substr(coalesce(:after, '@'), 1, instr(coalesce(:after, '@'), '@') - 1),
+  substr(coalesce(:after, '@'), instr(coalesce(:after, '@'), '@') + 1))
+ORDER BY s.item_id, s.site_id LIMIT min(coalesce(:limit, 1000), 5000);
+
 -- Writes ----------------------------------------------------------------------------------
 -- Each is one statement. A rule that is broken fails with a message that begins with
 -- `refused:` or `conflict:`; a repeated key fails with SQLITE_CONSTRAINT_UNIQUE or
