@@ -176,7 +176,7 @@ std::string lock_of(const std::string& key) {
 class postgres_connection final : public connection {
 public:
   postgres_connection(const connect_options& options, instant until)
-      : session_{options, until} {}
+      : session_{options, until}, read_only_{options.read_only} {}
 
   std::unique_ptr<statement> prepare(const std::string& text) override {
     return std::make_unique<postgres_statement>(
@@ -187,6 +187,8 @@ public:
     session_.command("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
   }
   void begin_write(const std::string& key) override {
+    if (read_only_)
+      throw database_error{trouble::rule, "this session only reads"};
     try {
       session_.command("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; " +
                        lock_of(key));
@@ -229,6 +231,7 @@ public:
 
 private:
   postgres_session session_;
+  bool read_only_;
   std::size_t statements_ = 0;
 };
 

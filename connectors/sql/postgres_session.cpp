@@ -113,8 +113,6 @@ void postgres_session::settle(const connect_options& options) {
       {"idle_session_timeout", "0"},
       // A server of version 14 or later notices that we are gone while it works.
       {"client_connection_check_interval", "2000"}};
-  if (options.read_only)
-    settings.emplace_back("default_transaction_read_only", "on");
   if (!options.search_path.empty())
     settings.emplace_back("search_path", options.search_path);
   std::string values;

@@ -14,7 +14,7 @@ add_dependencies(crossdock_test_support crossdockd crossdock crossdock-sim plugi
 
 crossdock_test(e2e/node LIBS crossdock_test_support crossdock_ledger LABELS e2e TIMEOUT 600)
 crossdock_test(e2e/undo LIBS crossdock_test_support crossdock_ledger LABELS e2e TIMEOUT 600)
-crossdock_test(e2e/refusals LIBS crossdock_test_support LABELS e2e TIMEOUT 300)
+crossdock_test(e2e/refusals LIBS crossdock_test_support crossdock_ledger LABELS e2e TIMEOUT 300)
 crossdock_test(e2e/proposal LIBS crossdock_test_support crossdock_ledger LABELS e2e TIMEOUT 600)
 crossdock_test(e2e/watch LIBS crossdock_test_support LABELS e2e TIMEOUT 300)
 if(CROSSDOCK_SANITIZE)

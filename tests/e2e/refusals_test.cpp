@@ -5,6 +5,7 @@
 #include "support/node_process.hpp"
 
 #include "base/digest.hpp"
+#include "ledger/ledger.hpp"
 
 #include <fstream>
 #include <sstream>
@@ -130,4 +131,16 @@ TEST_CASE("an agent's owner who is no principal is refused with its place", "[e2
   CHECK(f.code == 3);
   CHECK_THAT(f.text, Contains("no principal \"olga\"") && Contains("component.0.owner") &&
                        Contains("line"));
+}
+
+TEST_CASE("a table that the mapping needs and the ERP lacks stops the start, by name", "[e2e]") {
+  node_process node;
+  node.erp("DROP TABLE lane");
+  const auto f = run_node(node);
+  CHECK(f.code == 3);
+  CHECK_THAT(f.text, Contains("sql") && Contains("sim.toml") && Contains("lane"));
+  // The sentence names what to do; nothing was taken in and the ledger is whole.
+  const auto verified = ledger::verify(node.ledger_folder(), "", {});
+  REQUIRE(verified.ok());
+  CHECK(verified->good());
 }
