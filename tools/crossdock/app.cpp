@@ -39,6 +39,7 @@ struct words {
   std::string output = "plugins.lock";
   std::string shell;
   wait_words wait;
+  bool dry_run = false;
   watch_words watch;
   bool open = false;
   bool closed = false;
@@ -100,6 +101,10 @@ private:
     wait->add_option("--quiet-for", w_.wait.quiet_for,
                      "Seconds without anything under way")
         ->capture_default_str();
+    auto* reload = command(node, "reload",
+                           "Put the changed configuration in force (role operator)",
+                           [this](session& s) { return node_reload(s, w_.dry_run); });
+    reload->add_flag("--dry-run", w_.dry_run, "Only check and say what would change");
     command(&app_, "whoami", "As whom the node knows you", whoami);
     command(&app_, "summary", "The day in a table: events, decisions, what waits",
             summary);

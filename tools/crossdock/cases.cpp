@@ -318,6 +318,7 @@ ending case_show(session& s, const std::string& id) {
               shown(c, "state") + (outcome.empty() ? "" : ", outcome " + outcome));
   paper.field("opened", instant_text(shown(c, "opened_at")));
   paper.field("closed", instant_text(shown(c, "closed_at")));
+  paper.field("trace", shown(c, "trace"));
   const auto run = shown(c, "run");
   paper.field("runs", run == "1" || run == "0" ? "" : run);
   paper.field("ledger", shown(c, "records") + " records; crossdock ledger show --case " +
