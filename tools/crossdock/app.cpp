@@ -16,7 +16,8 @@ constexpr const char* footer =
     "FILE, else\n"
     "./data/crossdock.sock.\n\n"
     "Exit codes: 0 ok, 2 usage, 3 bad input or configuration, 4 refused, 5 not found,\n"
-    "6 conflict, 7 node not reachable, 8 verification failed, 70 internal or I/O error.\n"
+    "6 conflict, 7 node not reachable, 8 verification failed, 70 internal or I/O error;\n"
+    "of doctor: 1 something to look at, 9 something to mend.\n"
     "docs/reference/cli.md says more.";
 
 constexpr std::int64_t rows_max = 1000; ///< the node's own limit for one answer
@@ -217,6 +218,9 @@ private:
             [this](session& s) { return config_check(s, w_.file); })
         ->add_option("file", w_.file, "The node's configuration")
         ->required();
+    command(&app_, "doctor", "Explain what is wrong with this machine or node",
+            [this](session& s) { return doctor(s, w_.file); })
+        ->add_option("config", w_.file, "The node's configuration (default: --config)");
     command(&app_, "completion", "Print a completion script",
             [this](session& s) {
               s.around().out << completion_script(app_, w_.shell);

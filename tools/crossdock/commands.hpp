@@ -87,6 +87,11 @@ struct watch_words {
 /// the watch ended without the user's will.
 ending watch(session& s, const watch_words& w);
 
+// -- doctor.cpp
+// ------------------------------------------------------------------------------
+/// `file` empty: the one of --config; without any, the machine and the running node alone.
+ending doctor(session& s, const std::filesystem::path& file);
+
 // -- files alone
 // -----------------------------------------------------------------------------
 ending config_check(session& s, const std::filesystem::path& file);
