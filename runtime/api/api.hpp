@@ -32,7 +32,8 @@ struct principal {
 struct environment {
   std::shared_ptr<ledger::store> store;
   std::shared_ptr<dispatch::exchange> exchange;
-  std::vector<principal> principals;
+  /// Those in force; they change while the node runs.
+  std::function<std::shared_ptr<const std::vector<principal>>()> principals;
   /// The node's state as JSON: tree, components, counters. May take a moment.
   std::function<json()> status;
   std::function<json()> plugins;
@@ -40,6 +41,8 @@ struct environment {
   std::function<answer(decide)> decide_on;
   /// A person's edit of a pending action; waits until it is durable.
   std::function<answer(crossdock::amend)> amend;
+  /// Reads the configuration again and, unless `dry_run`, puts it in force; what changed.
+  std::function<result<json>(const principal&, bool dry_run)> reload;
   std::shared_ptr<const clock> time = std::make_shared<system_clock>();
   watch_limits watching;
 };

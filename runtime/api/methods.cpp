@@ -216,6 +216,7 @@ result<json> case_show(const environment& env, const principal&, const json& par
                 {"updated_at", to_rfc3339(state.updated_at)},
                 {"closed_at", optional_time(state.closed_at)},
                 {"run", state.run},
+                {"trace", std::string(trace_id_of(state.traceparent))},
                 {"records", count && !count->empty() ? count->front().integer(0) : 0}}},
               {"trigger", *state.trigger},
               {"origins", std::move(origins)},
@@ -491,6 +492,13 @@ result<json> dead_letter_list(const environment& env, const principal&, const js
   return json{{"dead_letters", std::move(out)}};
 }
 
+/// Whether they may, at this place in the ledger's order: a reload may have come first.
+bool still(const std::vector<principal>& in_force, const principal& who, const char* role) {
+  return std::any_of(in_force.begin(), in_force.end(), [&](const principal& p) {
+    return p.name == who.name && p.uid == who.uid && p.has(role);
+  });
+}
+
 result<json> dead_letter_replay(const environment& env, const principal& who,
                                 const json& params) {
   if (!who.has("operator")) {
@@ -503,15 +511,25 @@ result<json> dead_letter_replay(const environment& env, const principal& who,
   ledger::unit u;
   u.name = "api.replay";
   u.cls = ledger::record_class::a;
-  u.apply = [exchange = env.exchange, id,
-             name = "person:" + who.name](ledger::transaction& tx) {
-    return exchange->replay(tx, id, name);
+  u.apply = [exchange = env.exchange, id, principals = env.principals,
+             who](ledger::transaction& tx) -> result<void> {
+    if (!still(*principals(), who, "operator")) {
+      return error(errc::denied, "replaying a dead letter needs the role operator");
+    }
+    return exchange->replay(tx, id, "person:" + who.name);
   };
   auto r = env.store->commit(std::move(u));
   if (!r) {
     return std::move(r).error();
   }
   return json{{"id", id}, {"state", "replayed"}, {"seq", r->first_seq}};
+}
+
+result<json> node_reload(const environment& env, const principal& who, const json& params) {
+  if (!who.has("operator")) {
+    return error(errc::denied, "reloading the configuration needs the role operator");
+  }
+  return env.reload(who, params.value("dry_run", false));
 }
 
 const std::map<std::string, method, std::less<>>& methods() {
@@ -529,6 +547,7 @@ const std::map<std::string, method, std::less<>>& methods() {
     {"dead_letter.replay", dead_letter_replay},
     {"ledger.checkpoint", ledger_checkpoint},
     {"ledger.show", ledger_show},
+    {"node.reload", node_reload},
     {"node.status", node_status},
     {"plugin.list", plugin_list},
     {"whoami", whoami}};

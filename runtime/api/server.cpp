@@ -212,8 +212,9 @@ private:
   /// One user id may stand for several principals (a shared terminal): then `as` chooses among
   /// them, and only among them.
   result<principal> principal_of(std::uint32_t uid, const std::string& as) const {
+    const auto principals = env_.principals();
     const principal* found = nullptr;
-    for (const auto& p : env_.principals) {
+    for (const auto& p : *principals) {
       if (p.uid == uid && (as.empty() || p.name == as)) {
         found = &p;
         break;

@@ -73,13 +73,19 @@ ALTER TABLE delivery ADD COLUMN case_id TEXT NOT NULL DEFAULT '';
 ALTER TABLE dead_letter ADD COLUMN case_id TEXT NOT NULL DEFAULT '';
 )sql";
 
+/// What an answer, a timer or an outcome continues.
+constexpr const char* schema_3 = R"sql(
+ALTER TABLE request ADD COLUMN trace TEXT NOT NULL DEFAULT '';
+ALTER TABLE proposer ADD COLUMN trace TEXT NOT NULL DEFAULT '';
+)sql";
+
 constexpr const char* delivery_columns =
   "id, seq, receiver, kind, topic, key, token, status, tag, idempotency_key, failed_attempts, "
   "case_id";
 
 /// What is handed out when a timer fires.
 std::shared_ptr<const envelope> timer_event(std::string key, std::string case_id,
-                                            timestamp time) {
+                                            timestamp time, std::string traceparent = {}) {
   static const auto nothing = std::make_shared<const json>(json::object());
   envelope e;
   e.source = "clock";
@@ -87,6 +93,7 @@ std::shared_ptr<const envelope> timer_event(std::string key, std::string case_id
   e.time = time;
   e.subject = std::move(key);
   e.case_id = std::move(case_id);
+  e.traceparent = std::move(traceparent);
   e.data = "{}";
   e.document = nothing;
   return std::make_shared<const envelope>(std::move(e));
@@ -175,11 +182,12 @@ std::string apply_key(const std::string& key_template, const json& payload) {
 
 exchange::exchange(std::shared_ptr<id_source> ids, std::string tenant)
   : ids_(std::move(ids)),
+    traces_(std::hash<std::string>{}(ids_->next())),
     tenant_(std::move(tenant)),
     routes_(std::make_shared<const routes>()) {}
 
 std::vector<ledger::migration> exchange::migrations() {
-  return {{"dispatch", 1, schema_1}, {"dispatch", 2, schema_2}};
+  return {{"dispatch", 1, schema_1}, {"dispatch", 2, schema_2}, {"dispatch", 3, schema_3}};
 }
 
 void exchange::set_routes(std::shared_ptr<const routes> r) {
@@ -250,6 +258,7 @@ result<std::uint64_t> exchange::record_envelope(transaction& tx, envelope& e,
   if (e.tenant.empty()) {
     e.tenant = tenant_;
   }
+  traces_.next(e.traceparent);
   std::erase(e.causes, 0u);
   std::sort(e.labels.begin(), e.labels.end());
   e.labels.erase(std::unique(e.labels.begin(), e.labels.end()), e.labels.end());
@@ -365,12 +374,12 @@ void exchange::open_request(transaction& tx, std::uint64_t id, request r) {
   tx.on_undone([this, id] { requests_.erase(id); });
   tx.defer(request_key(id), [id, shared](connection& db) -> result<void> {
     auto written = db.exec(
-      "INSERT INTO request(id, kind, asker, replier, topic, key, case_id, seq, due, tag, write) "
-      "VALUES(?,?,?,?,?,?,?,?,?,?,?)",
+      "INSERT INTO request(id, kind, asker, replier, topic, key, case_id, seq, due, tag, write, "
+      "trace) VALUES(?,?,?,?,?,?,?,?,?,?,?,?)",
       {static_cast<std::int64_t>(id), static_cast<std::int64_t>(shared->kind), shared->asker,
        shared->replier, shared->topic, shared->key, shared->case_id,
        static_cast<std::int64_t>(shared->seq), micros(shared->due), ledger::blob{shared->tag},
-       std::int64_t{shared->write ? 1 : 0}});
+       std::int64_t{shared->write ? 1 : 0}, shared->traceparent});
     return written ? result<void>() : result<void>(written.error());
   });
   tx.on_applied([this, id, due = shared->due] {
@@ -415,7 +424,7 @@ result<std::uint64_t> exchange::ask(transaction& tx, const std::string& asker,
   }
   open_request(tx, request_id,
                {delivery_kind::ask, asker, replier, e.type, e.subject, e.case_id, *seq,
-                tx.now() + timeout, std::move(tag), false});
+                tx.now() + timeout, std::move(tag), false, e.traceparent});
   if (replier.empty()) {
     auto answered = reply(tx, "", request_id, CDK_E_ABSENT,
                           "{\"error\":\"nobody answers this question\"}", {*seq});
@@ -452,7 +461,7 @@ result<std::uint64_t> exchange::call(transaction& tx, const std::string& asker,
   }
   open_request(tx, request_id,
                {kind, asker, connector, e.type, e.subject, e.case_id, *seq, tx.now() + timeout,
-                std::move(tag), write});
+                std::move(tag), write, e.traceparent});
   if (connector.empty()) {
     auto answered = reply(tx, "", request_id, CDK_E_ABSENT,
                           "{\"error\":\"no connector offers this tool\"}", {*seq});
@@ -488,6 +497,7 @@ result<std::uint64_t> exchange::reply(transaction& tx, const std::string& replie
   e.dataschema = asked->topic + "/1#answer";
   e.subject = asked->key;
   e.case_id = asked->case_id;
+  e.traceparent = asked->traceparent;
   e.data = std::move(data);
   e.document = std::move(document);
   e.causes = std::move(causes);
@@ -514,14 +524,25 @@ result<std::uint64_t> exchange::reply(transaction& tx, const std::string& replie
 
 result<void> exchange::proposed(transaction& tx, const std::string& proposal_id,
                                 const std::string& proposer, std::string tag,
-                                const std::string& case_id, const std::string& key) {
-  auto r = tx.db().exec("INSERT INTO proposer(proposal_id, receiver, tag, case_id, key) "
-                        "VALUES(?,?,?,?,?)",
-                        {proposal_id, proposer, ledger::blob{std::move(tag)}, case_id, key});
+                                const std::string& case_id, const std::string& key,
+                                const std::string& traceparent) {
+  auto r = tx.db().exec(
+    "INSERT INTO proposer(proposal_id, receiver, tag, case_id, key, trace) "
+    "VALUES(?,?,?,?,?,?)",
+    {proposal_id, proposer, ledger::blob{std::move(tag)}, case_id, key, traceparent});
   return r ? result<void>() : std::move(r).error();
 }
 
 const exchange::proposal_name exchange::no_name{};
+
+result<std::string> exchange::trace_of(transaction& tx, const std::string& proposal_id) const {
+  auto rows =
+    tx.db().query("SELECT trace FROM proposer WHERE proposal_id = ?", {proposal_id});
+  if (!rows) {
+    return std::move(rows).error();
+  }
+  return rows->empty() ? std::string() : rows->front().text(0);
+}
 
 result<std::uint64_t> exchange::tell_outcome(transaction& tx, const std::string& proposal_id,
                                              std::string_view outcome, json detail,
@@ -529,7 +550,8 @@ result<std::uint64_t> exchange::tell_outcome(transaction& tx, const std::string&
                                              std::vector<std::uint64_t> causes,
                                              const proposal_name& known_as) {
   auto rows = tx.db().query(
-    "SELECT receiver, tag, case_id, key FROM proposer WHERE proposal_id = ?", {proposal_id});
+    "SELECT receiver, tag, case_id, key, trace FROM proposer WHERE proposal_id = ?",
+    {proposal_id});
   if (!rows) {
     return std::move(rows).error();
   }
@@ -542,6 +564,7 @@ result<std::uint64_t> exchange::tell_outcome(transaction& tx, const std::string&
   e.type = "crossdock.decision";
   e.subject = row.text(3);
   e.case_id = row.text(2).empty() ? known_as.case_id : row.text(2);
+  e.traceparent = row.text(4);
   e.causes = std::move(causes);
   e.data = to_text(json{
     {"proposal", proposal_id}, {"outcome", outcome}, {"detail", std::move(detail)}});
@@ -568,10 +591,10 @@ result<std::uint64_t> exchange::tell_outcome(transaction& tx, const std::string&
 result<void> exchange::timer(transaction& tx, const std::string& owner,
                              std::uint64_t request_id, std::chrono::milliseconds delay,
                              std::string tag, const std::string& key,
-                             const std::string& case_id) {
+                             const std::string& case_id, const std::string& traceparent) {
   open_request(tx, request_id,
                {delivery_kind::timer, owner, "", "timer", key, case_id, 0, tx.now() + delay,
-                std::move(tag), false});
+                std::move(tag), false, traceparent});
   return {};
 }
 
@@ -625,6 +648,7 @@ result<void> exchange::bury(transaction& tx, const delivery& d, errc code,
   rec.source = "dispatch";
   rec.target = d.receiver;
   rec.case_id = d.event->case_id;
+  rec.traceparent = d.event->traceparent;
   rec.causes = {d.seq};
   rec.detail = {{"topic", d.topic},
                 {"code", to_string(code)},
@@ -724,6 +748,7 @@ result<void> exchange::replay(transaction& tx, std::int64_t dead_letter_id,
   rec.target = row.text(1);
   rec.principal = principal;
   rec.case_id = (*event)->case_id;
+  rec.traceparent = (*event)->traceparent;
   rec.causes = {seq};
   rec.detail = {{"dead_letter", dead_letter_id}, {"topic", row.text(3)}};
   if (auto s = tx.append(rec); !s) {
@@ -806,7 +831,7 @@ result<void> exchange::time_out(transaction& tx, std::uint64_t id, const request
 result<void> exchange::fire_timer(transaction& tx, std::uint64_t id, const request& r) {
   const auto closed = close_request(tx, id); // `r` lives in it
   delivery d;
-  d.event = timer_event(r.key, r.case_id, tx.now());
+  d.event = timer_event(r.key, r.case_id, tx.now(), r.traceparent);
   d.receiver = r.asker;
   d.kind = delivery_kind::timer;
   d.topic = "timer";
@@ -821,7 +846,7 @@ result<void> exchange::fire_timer(transaction& tx, std::uint64_t id, const reque
 
 result<void> exchange::load(connection& db) {
   auto requests = db.query("SELECT id, kind, asker, replier, topic, key, case_id, seq, due, tag, "
-                           "write FROM request");
+                           "write, trace FROM request");
   if (!requests) {
     return std::move(requests).error();
   }
@@ -848,7 +873,8 @@ result<void> exchange::load(connection& db) {
                        r.number(7),
                        timestamp(std::chrono::microseconds(r.integer(8))),
                        r.text(9),
-                       r.integer(10) != 0};
+                       r.integer(10) != 0,
+                       r.text(11)};
     due_.emplace(what.due, r.number(0));
     requests_.emplace(r.number(0), std::make_shared<const request>(what));
   }

@@ -8,10 +8,13 @@
 ///  - A question, call or timer is answered exactly once: by its answer, its timeout, or the
 ///    news that nobody is there to answer.
 ///  - Nothing is dropped without a record of the drop.
+///  - Every envelope carries a W3C traceparent: that of what led to it with a span of its own,
+///    or the beginning of a new trace.
 #pragma once
 
 #include "base/envelope.hpp"
 #include "base/ids.hpp"
+#include "base/trace.hpp"
 #include "ledger/ledger.hpp"
 
 #include <atomic>
@@ -130,7 +133,10 @@ public:
   /// Remembers who made a proposal, so that it can be told what became of it.
   result<void> proposed(ledger::transaction& tx, const std::string& proposal_id,
                         const std::string& proposer, std::string tag,
-                        const std::string& case_id, const std::string& key);
+                        const std::string& case_id, const std::string& key,
+                        const std::string& traceparent = {});
+  /// The trace of a proposal, for what is done because of it; empty if it is not known.
+  result<std::string> trace_of(ledger::transaction& tx, const std::string& proposal_id) const;
   /// An id for an event that is remembered before it is published.
   std::string new_event_id() { return ids_->next(); }
   /// What the proposer knows its proposal by, besides its tag.
@@ -148,7 +154,8 @@ public:
                                      const proposal_name& known_as = no_name);
   result<void> timer(ledger::transaction& tx, const std::string& owner,
                      std::uint64_t request_id, std::chrono::milliseconds delay, std::string tag,
-                     const std::string& key, const std::string& case_id);
+                     const std::string& key, const std::string& case_id,
+                     const std::string& traceparent = {});
   /// Forgets a timer or request of `owner`; unknown ones are no error.
   result<void> cancel(ledger::transaction& tx, const std::string& owner, std::uint64_t id);
   /// The receiver is done with it. Errors: conflict, if it was finished before.
@@ -193,6 +200,7 @@ private:
     timestamp due;
     std::string tag;
     bool write = false;
+    std::string traceparent; ///< what its answer continues
   };
   using open_requests = std::map<std::uint64_t, std::shared_ptr<const request>>;
 
@@ -210,6 +218,7 @@ private:
   void hand_out(ledger::transaction& tx, std::shared_ptr<const delivery> d);
 
   std::shared_ptr<id_source> ids_;
+  trace_source traces_; ///< used on the writer's thread alone
   std::string tenant_;
   mutable std::mutex mutex_;
   std::shared_ptr<const routes> routes_;

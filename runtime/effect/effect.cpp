@@ -221,11 +221,16 @@ private:
     work("reread",
          [exchange = env_.exchange, approval_id, reads = c.reads, what = c.what,
           epoch = c.epoch](transaction& tx) -> result<void> {
+           auto trace = exchange->trace_of(tx, approval_id);
+           if (!trace) {
+             return std::move(trace).error();
+           }
            for (std::size_t i = 0; i < reads.size(); ++i) {
              envelope e;
              e.type = reads[i].tool;
              e.dataschema = reads[i].tool + "/1";
              e.case_id = what.case_id;
+             e.traceparent = *trace;
              e.subject = what.object_key;
              e.causes = what.causes;
              e.data = to_text(reads[i].args);
@@ -345,6 +350,9 @@ private:
         intent.target = what->tool;
         intent.case_id = what->case_id;
         intent.tenant = what->tenant;
+        if (auto trace = this_exchange->trace_of(tx, approval_id)) {
+          intent.traceparent = std::move(*trace);
+        }
         intent.causes = what->causes;
         intent.detail = {{"state", "intent"},
                          {"key", key},
@@ -388,6 +396,9 @@ private:
     e.type = row.text(2);
     e.dataschema = e.type + "/1";
     e.case_id = row.text(1);
+    if (auto trace = exchange.trace_of(tx, approval_id)) {
+      e.traceparent = std::move(*trace);
+    }
     e.subject = row.text(0);
     e.data = row.text(3);
     e.causes = {cause};
@@ -480,6 +491,7 @@ private:
     r.source = "effect";
     r.target = d.topic;
     r.case_id = d.event->case_id;
+    r.traceparent = d.event->traceparent;
     r.causes = {d.seq};
     r.detail = {{"state", state}, {"answer", text_or(detail, "answer")}};
     for (const auto* name : {"reference", "record", "system"}) {

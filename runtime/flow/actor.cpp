@@ -1,5 +1,6 @@
 #include "flow/actor.hpp"
 
+#include "base/log.hpp"
 #include "crossdock/abi.h"
 #include "escalate/escalate.hpp"
 #include "flow/single_proposal.hpp"
@@ -21,7 +22,8 @@ constexpr std::chrono::seconds gate_timeout{10};
 using shared_environment = std::shared_ptr<const environment>;
 
 /// How a case tells its flow actor that one delivery is done and how the case stands. A
-/// trigger that reached a case which had just closed comes back, to open a new one.
+/// trigger that reached a case which had just closed, or whose case could not open because
+/// the rules changed, comes back, to open a new one.
 using done_callback =
     std::function<void(std::string case_id, bool open, std::shared_ptr<delivery> back)>;
 
@@ -89,6 +91,10 @@ private:
     return e;
   }
 
+  logging::fields about() const {
+    return {.component = "flow", .case_id = case_id_, .traceparent = state_->traceparent};
+  }
+
   /// Reads the row, as it is applied, and the definition the case began with.
   void wake() {
     auto found = std::make_shared<stored_case>();
@@ -105,7 +111,7 @@ private:
       const auto began_with = [&s](const definition_ptr& d) {
         return d && d->id() == s.flow && d->version() == s.version;
       };
-      for (const auto& d : env->definitions) {
+      for (const auto& d : env->rules()->definitions) {
         if (began_with(d)) {
           *with = d;
         }
@@ -134,6 +140,7 @@ private:
   }
 
   void fail(const std::string& why) {
+    const logging::scope lines(about());
     spdlog::error("{}: {}", label(), why);
     quit(caf::make_error(caf::sec::runtime_error, why));
   }
@@ -191,6 +198,7 @@ private:
     const auto valid = answered ? env_->words->check_answer(d.topic, **payload) : result<void>();
     a.status = answered && valid ? CDK_OK : d.status < 0 ? d.status : CDK_E_INVALID;
     if (!valid) {
+      const logging::scope lines(about());
       spdlog::warn("{}: {} answered {}: {}", label(), e.source, d.topic,
                    valid.error().describe());
     }
@@ -203,10 +211,15 @@ private:
   }
 
   void next() {
+    if (outdated_) {
+      give_back();
+      return;
+    }
     if (!ready_ || busy_ || queue_.empty()) {
       return;
     }
     busy_ = true;
+    under_ = env_->rules();
     auto one = std::move(queue_.front());
     queue_.pop_front();
     if (one.edit) {
@@ -285,8 +298,14 @@ private:
     u.name = "flow.step";
     // Class b, also with a proposal in it: an effect's own unit commits at once and this one
     // with it, and a person sees an approval when it is committed.
-    u.apply = [env = env_, d, o, verdicts, rev = rev_, ended = proposals_ended_by(*d, *o),
+    const auto outdated = std::make_shared<bool>(false);
+    u.apply = [env = env_, d, o, verdicts, rev = rev_, under = under_,
+               definition = definition_, outdated, ended = proposals_ended_by(*d, *o),
                fresh = !state_->started()](transaction& tx) -> result<void> {
+      if (!holds(*env, under, fresh ? definition : nullptr, !verdicts->empty())) {
+        *outdated = true;
+        return error(errc::cancelled, "the rules changed while this step was judged");
+      }
       if (auto r = env->exchange->finish(tx, d->id); !r) {
         return r;
       }
@@ -312,7 +331,11 @@ private:
       }
       return tell_agents(tx, *env, *o, *d, ended);
     };
-    u.applied = on_own_turn([this, d, o](const result<ledger::receipt>& r) {
+    u.applied = on_own_turn([this, d, o, outdated](const result<ledger::receipt>& r) {
+      if (*outdated) {
+        again_under_new_rules(d, o);
+        return;
+      }
       if (r) {
         if (o->changed) {
           rev_ = state_->started() ? rev_ + 1 : 1;
@@ -357,6 +380,49 @@ private:
       }
     }
     return {};
+  }
+
+  // -- when the rules change meanwhile
+  // ---------------------------------------------------------
+
+  /// Whether a step may be written at this place in the ledger's order: its verdicts are
+  /// of the rules in force there, and a case begins with a definition in force there.
+  static bool holds(const environment& env, const std::shared_ptr<const rules>& under,
+                    const definition_ptr& opens_with, bool judged) {
+    if (!judged && !opens_with) {
+      return true;
+    }
+    const auto now = env.rules();
+    // The gate looked between `under` and now: the same object means the same rules.
+    return now == under &&
+           (!opens_with || std::find(now->definitions.begin(), now->definitions.end(),
+                                     opens_with) != now->definitions.end());
+  }
+
+  /// A case under way is judged again; one that has not begun goes back to the flow actor,
+  /// which looks for the flow that wants it now.
+  void again_under_new_rules(const std::shared_ptr<delivery>& d,
+                             const std::shared_ptr<output>& o) {
+    if (state_->started()) {
+      under_ = env_->rules();
+      judge_proposals(d, o, std::make_shared<std::vector<verdict>>(), 0);
+      return;
+    }
+    outdated_ = true;
+    queue_.push_front({std::move(*d), nullptr});
+    give_back();
+  }
+
+  void give_back() {
+    for (auto& one : std::exchange(queue_, {})) {
+      if (one.edit) { // of a case that never began: there was nothing to edit
+        one.edit->promise.deliver(
+            crossdock::answer{static_cast<std::int32_t>(errc::conflict),
+                              "the configuration changed; look at the case again"});
+        continue;
+      }
+      done_(case_id_, false, std::make_shared<delivery>(std::move(one.what)));
+    }
   }
 
   void finished() {
@@ -436,14 +502,19 @@ private:
     ledger::unit u;
     u.name = "flow.edit";
     u.cls = ledger::record_class::a;
-    u.apply = [env = env_, a, changed, rev = rev_](transaction& tx) -> result<void> {
+    u.apply = [env = env_, a, changed, rev = rev_,
+               under = under_](transaction& tx) -> result<void> {
+      if (!holds(*env, under, nullptr, true)) {
+        return error(errc::conflict, "the configuration changed while the edit was judged; "
+                                     "look at it again and decide anew");
+      }
       const delivery nothing; // a person's act: its own record is written by escalate
       auto judged = record_judged(tx, *a->out, nothing, changed.what, a->judged);
       if (!judged) {
         return std::move(judged).error();
       }
       auto made = escalate::edit(tx, a->what, changed.what, a->judged,
-                                 env->in_force.find_chain(a->judged.chain));
+                                 under->policy.find_chain(a->judged.chain));
       if (!made) {
         return std::move(made).error();
       }
@@ -496,6 +567,7 @@ private:
   }
 
   void bury(const std::shared_ptr<delivery>& d, const error& e) {
+    const logging::scope lines(about());
     spdlog::error("{}: {}: {}", label(), d->topic, e.describe());
     ledger::unit u;
     u.name = "flow.bury";
@@ -559,7 +631,8 @@ private:
                                 const delivery&, const start_timer& t,
                                 const std::vector<verdict>&, std::size_t&) {
     return env.exchange->timer(tx, "flow", env.exchange->new_request_id(), t.delay,
-                               t.step, o.state.key, o.state.case_id);
+                               t.step, o.state.key, o.state.case_id,
+                               o.state.traceparent);
   }
 
   static result<void> carry_out(transaction& tx, const environment&, const output& o,
@@ -687,11 +760,13 @@ private:
       return std::move(verdict_seq).error();
     }
     if (auto r = env.exchange->proposed(tx, p.what.id, "flow", tag{p.step, p.run}.str(),
-                                        o.state.case_id, o.state.key);
+                                        o.state.case_id, o.state.key,
+                                        o.state.traceparent);
         !r) {
       return r;
     }
-    const auto* chain = env.in_force.find_chain(v.chain);
+    const auto in_force = env.rules();
+    const auto* chain = in_force->policy.find_chain(v.chain);
     const auto owner = env.owners.find(p.what.agent);
     auto opened = escalate::open(
       tx, p.what, v, chain,
@@ -714,12 +789,14 @@ private:
   std::string case_id_;
   bool fresh_;
   definition_ptr definition_;
+  std::shared_ptr<const rules> under_; ///< the rules this step is judged under
   done_callback done_;
   case_rows::state_ptr state_ = std::make_shared<const case_state>();
   std::int64_t rev_ = 0;
   std::deque<work> queue_;
   bool ready_ = false;
   bool busy_ = false;
+  bool outdated_ = false; ///< it could not begin: what it is sent goes back
 };
 
 // -- the flow actor
@@ -777,11 +854,23 @@ private:
     ledger::unit u;
     u.name = "flow.load";
     u.apply = [env = env_, waiting, live, self](transaction& tx) -> result<void> {
-      for (const auto& d : env->definitions) {
+      // Whoever ran before on this ledger may have left rows that are not written yet.
+      if (auto r = tx.settle(); !r) {
+        return r;
+      }
+      for (const auto& d : env->rules()->definitions) {
         if (auto r = remember(tx, *d); !r) {
           return r;
         }
-        auto ids = open_cases(tx.db(), d->id());
+      }
+      // Also of flows that are not in force now: they may be again.
+      auto flows =
+          tx.db().query("SELECT DISTINCT flow FROM flow_case WHERE status = 'open'");
+      if (!flows) {
+        return std::move(flows).error();
+      }
+      for (const auto& f : *flows) {
+        auto ids = open_cases(tx.db(), f.text(0));
         if (!ids) {
           return std::move(ids).error();
         }
@@ -790,7 +879,7 @@ private:
           if (!row) {
             return std::move(row).error();
           }
-          (*live)[live_key(d->id(), row->state.key)] = id;
+          (*live)[live_key(f.text(0), row->state.key)] = id;
         }
       }
       auto found = env->exchange->attach(tx, "flow", [self](delivery d) {
@@ -837,7 +926,8 @@ private:
     const auto document = document_of(*d.event);
     definition_ptr closed; // settled by this topic, without a live case
     std::string closed_key;
-    for (const auto& f : env_->definitions) {
+    const auto in_force = env_->rules();
+    for (const auto& f : in_force->definitions) {
       if (!document) {
         break;
       }

@@ -12,21 +12,23 @@ public:
     return {[](task& t) { t.run(); },
             [this](shut_down) { quit(caf::exit_reason::user_shutdown); },
             [this](status_request) {
-              return status_report{to_text(json{{"policy", env_.in_force.name()},
-                                                {"policy_sha256", env_.in_force.sha256()},
-                                                {"rules", env_.in_force.rules()},
+              const auto now = env_.rules();
+              return status_report{to_text(json{{"policy", now->in_force.name()},
+                                                {"policy_sha256", now->in_force.sha256()},
+                                                {"rules", now->in_force.rules()},
                                                 {"allowed", allowed_},
                                                 {"asked", asked_},
                                                 {"denied", denied_}})};
             },
             [this](const judge& j) {
+              const auto in_force = env_.rules(); // one set for the whole judgement
               judge_context context;
               context.now = env_.time->now();
               if (!j.what->facts.empty()) {
                 context.now = env_.clocks->there(j.what->facts.front().system, context.now);
               }
-              context.level = level_of(env_.levels, j.what->agent, j.what->tool);
-              auto v = env_.in_force.judge(*j.what, context);
+              context.level = level_of(in_force->levels, j.what->agent, j.what->tool);
+              auto v = in_force->in_force.judge(*j.what, context);
               ++(v.effect == effect_verdict::allow ? allowed_
                  : v.effect == effect_verdict::ask ? asked_
                                                    : denied_);

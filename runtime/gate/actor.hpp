@@ -1,4 +1,4 @@
-/// The gate as an actor: holds the policy in force and each agent's autonomy.
+/// The gate as an actor: judges by the policy in force and each agent's autonomy.
 #pragma once
 
 #include "base/system_clocks.hpp"
@@ -6,11 +6,19 @@
 #include "gate/autonomy.hpp"
 #include "gate/gate.hpp"
 
+#include <functional>
+#include <memory>
+
 namespace crossdock::gate {
 
-struct environment {
+/// What verdicts rest on. One object is one configuration: a later one is another object.
+struct rules {
   policy in_force;
   autonomy_table levels;
+};
+
+struct environment {
+  std::function<std::shared_ptr<const gate::rules>()> rules; ///< those in force
   std::shared_ptr<const clock> time;
   std::shared_ptr<tap> taps;
   std::shared_ptr<const system_clocks> clocks; ///< facts age by the clock of their system

@@ -1,4 +1,5 @@
 #include "base/ids.hpp"
+#include "base/log.hpp"
 #include "host/executor.hpp"
 #include "host/host.hpp"
 #include "host/instance.hpp"
@@ -110,6 +111,7 @@ private:
     };
     u.applied = on_own_turn([this, memory, waiting](const result<ledger::receipt>& r) {
       if (!r) {
+        const logging::scope about({.component = component_->name});
         spdlog::error("{}: cannot start: {}", label(), r.error().describe());
         quit(caf::make_error(caf::sec::runtime_error, r.error().describe()));
         return;
@@ -177,8 +179,8 @@ private:
                             : level == CDK_LOG_WARNING ? spdlog::level::warn
                             : level == CDK_LOG_INFO    ? spdlog::level::info
                                                        : spdlog::level::debug;
-      spdlog::log(severity, "{}: {} {}", name, message.substr(0, 2000),
-                  fields.substr(0, 2000));
+      const logging::scope about({.component = name, .more = fields.substr(0, 2000)});
+      spdlog::log(severity, "{}", message.substr(0, 2000));
     };
     h.metric = [](std::uint32_t, std::string_view, double) {};
     h.post = [env = env_, component = component_,
@@ -215,6 +217,7 @@ private:
     e.source = what->name;
     e.type = topic;
     e.subject = text_or(*parsed, "key");
+    e.traceparent = text_or(*parsed, "traceparent");
     auto payload = parsed->find("payload");
     e.document = std::make_shared<const json>(
       payload == parsed->end() ? json::object() : std::move(*payload));
@@ -268,6 +271,7 @@ private:
   /// often: then the component stands still, visibly, and its deliveries stay in their rows.
   void instance_failed(const std::string& why) {
     last_error_ = why;
+    const logging::scope about({.component = component_->name});
     ++restarts_;
     instance_.reset();
     busy_ = true;
@@ -475,7 +479,11 @@ private:
     executor_->run([this_name = component_->name, object = instance_, s, text, job_now, now,
                     deadline, finished]() mutable {
       const auto event = describe(*job_now, *text, now, deadline);
-      object->handle(*s, event);
+      {
+        // Whatever is logged meanwhile, by the plugin or for it, is about this.
+        const logging::scope about(subject_of(this_name, job_now->row));
+        object->handle(*s, event);
+      }
       finished();
     });
     if (component_->executor == executor_kind::thread) {
@@ -538,9 +546,18 @@ private:
     instance_failed("a step overran its deadline; its thread was abandoned");
   }
 
+  static logging::fields subject_of(const std::string& component,
+                                    const std::optional<delivery>& row) {
+    return row && row->event ? logging::fields{.component = component,
+                                               .case_id = row->event->case_id,
+                                               .traceparent = row->event->traceparent}
+                             : logging::fields{.component = component};
+  }
+
   void done(const std::shared_ptr<step>& s, const std::shared_ptr<event_text>& text,
             const std::shared_ptr<job>& j) {
     ++steps_;
+    const logging::scope about(subject_of(component_->name, j->row));
     for (const auto& why : s->refusals) {
       spdlog::warn("{}: refused: {}", label(), why);
       last_error_ = why;
@@ -607,6 +624,7 @@ private:
       }
       if (!r && r.error().code() != errc::conflict) {
         last_error_ = r.error().describe();
+        const logging::scope about(subject_of(component_->name, j->row));
         spdlog::error("{}: a step could not be recorded: {}", label(), last_error_);
         if (j->row) {
           failed(*j, r.error().code(), last_error_);
@@ -683,6 +701,7 @@ private:
         if (what.connector) {
           out.case_id.clear();
           out.causes.clear();
+          out.traceparent.clear(); // the poll that found it is another story
           r = discard(env.intake->admit(tx, std::move(out)));
         } else {
           r = discard(exchange.publish(tx, std::move(out), ledger::record_class::b));
@@ -712,6 +731,7 @@ private:
           late.body = reply->payload.text;
           if (j.row) {
             late.case_id = j.row->event->case_id;
+            late.traceparent = j.row->event->traceparent;
             late.causes = {j.row->seq};
           }
           r = discard(tx.append(late));
@@ -721,7 +741,9 @@ private:
       } else if (const auto* timer = std::get_if<timer_effect>(&e)) {
         r = exchange.timer(tx, what.name, timer->request, timer->delay, timer->tag,
                            j.row ? j.row->event->subject : "",
-                           j.row ? j.row->event->case_id : "");
+                           j.row ? j.row->event->case_id : "",
+                           // A connector polls for ever: each poll is a story of its own.
+                           j.row && !what.connector ? j.row->event->traceparent : "");
       } else if (const auto* cancel = std::get_if<cancel_effect>(&e)) {
         r = exchange.cancel(tx, what.name, cancel->request);
       } else if (const auto* propose = std::get_if<propose_effect>(&e)) {
@@ -817,6 +839,7 @@ private:
   void bury(const job& j, errc code, const std::string& why) {
     ++dead_;
     last_error_ = why;
+    const logging::scope about(subject_of(component_->name, j.row));
     spdlog::warn("{}: dead letter {}: {}", label(), j.row->topic, why);
     ledger::unit u;
     u.name = "host.bury";

@@ -1,5 +1,6 @@
 #include "ledger/schema.hpp"
 
+#include <algorithm>
 #include <map>
 
 namespace crossdock::ledger {
@@ -134,6 +135,14 @@ result<void> apply(sqlite_connection& db, const migration& m, timestamp now) {
 }
 
 } // namespace
+
+std::map<std::string, int> newest_versions(const std::vector<migration>& rooms) {
+  std::map<std::string, int> out{{"ledger", 1}};
+  for (const auto& m : rooms) {
+    out[m.room] = std::max(out[m.room], m.version);
+  }
+  return out;
+}
 
 result<void> migrate(sqlite_connection& db, const std::vector<migration>& rooms,
                      timestamp now) {

@@ -128,6 +128,9 @@ result<void> check_database_is_there(const std::filesystem::path& file) {
 /// SQLite's own words, with what to do about them.
 error with_remedy(error e, const std::filesystem::path& file) {
   std::string remedy;
+  if (e.message().find("that is kept from before") != std::string::npos) {
+    return e; // it has its remedy
+  }
   switch (e.code()) {
   case errc::corrupt:
     if (e.message().find("Nothing was changed") != std::string::npos ||
@@ -183,6 +186,16 @@ result<opened> open_database(const options& o, const std::filesystem::path& file
   auto db = sqlite_connection::open(file, sqlite_connection::mode::writer);
   if (!db) {
     return db.error();
+  }
+  // No change of tables without a copy from before: a migration cannot be taken back.
+  auto plan = plan_upgrade(**db, o.directory, o.migrations);
+  if (!plan) {
+    return plan.error();
+  }
+  if (!plan->copy.empty() && !plan->copy_is_there) {
+    if (auto r = keep_copy(**db, plan->copy); !r) {
+      return r.error();
+    }
   }
   if (auto r = migrate(**db, o.migrations, o.time->now()); !r) {
     return r.error();

@@ -1,12 +1,16 @@
 #include "node/config.hpp"
 
+#include "base/digest.hpp"
+
 #include <toml++/toml.h>
 
 #include <unistd.h>
 
 #include <algorithm>
+#include <fstream>
 #include <functional>
 #include <optional>
+#include <sstream>
 
 namespace crossdock::node {
 namespace {
@@ -145,14 +149,24 @@ private:
   std::set<std::string> seen_;
 };
 
-result<toml::table> parse(const fs::path& file) {
+result<std::string> read_text(const fs::path& file) {
   std::error_code failure;
   if (!fs::is_regular_file(file, failure)) {
     return error(errc::not_found, "there is no such configuration file")
       .at("file", file.string());
   }
+  std::ifstream in(file, std::ios::binary);
+  std::ostringstream text;
+  text << in.rdbuf(); // an empty file gives nothing, which is no failure
+  if (!in.is_open() || in.bad()) {
+    return error(errc::io, "the configuration file cannot be read").at("file", file.string());
+  }
+  return text.str();
+}
+
+result<toml::table> parse(const std::string& text, const fs::path& file) {
   try {
-    return toml::parse_file(file.string());
+    return toml::parse(text, file.string());
   } catch (const toml::parse_error& e) {
     return error(errc::malformed, "not valid TOML: " + std::string(e.description()))
       .at("file", file.string())
@@ -196,7 +210,11 @@ json to_json(const toml::node& n) {
 } // namespace
 
 result<std::set<std::string>> read_lock(const fs::path& file) {
-  auto table = parse(file);
+  auto text = read_text(file);
+  if (!text) {
+    return std::move(text).error();
+  }
+  auto table = parse(*text, file);
   if (!table) {
     return std::move(table).error();
   }
@@ -223,12 +241,18 @@ result<std::set<std::string>> read_lock(const fs::path& file) {
 }
 
 result<config> read_config(const fs::path& file) {
-  auto table = parse(file);
+  auto bytes = read_text(file);
+  if (!bytes) {
+    return std::move(bytes).error();
+  }
+  auto table = parse(*bytes, file);
   if (!table) {
     return std::move(table).error();
   }
   config c;
   c.file = file;
+  c.document = to_json(*table);
+  c.sha256 = to_hex(sha256_of(*bytes));
   const auto base = fs::absolute(file).parent_path();
   const auto at = [&](const std::string& path) {
     return path.empty() ? fs::path() : (base / path).lexically_normal();
@@ -247,6 +271,13 @@ result<config> read_config(const fs::path& file) {
       }
       c.catalogue = at(r.text("catalogue", "", true));
       c.log_level = r.text("log_level", "info");
+      static const std::set<std::string> levels{"trace", "debug",    "info", "warning",
+                                                "error", "critical", "off"};
+      if (const auto* where = n->as_table()->get("log_level");
+          where != nullptr && !levels.contains(c.log_level)) {
+        r.fail(*where, "log_level",
+               "trace, debug, info, warning, error, critical or off is expected here");
+      }
       c.log_json = r.flag("log_json", false);
       c.threads = static_cast<std::size_t>(r.integer("threads", 0, 0, 256));
     } else {

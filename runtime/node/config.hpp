@@ -47,6 +47,8 @@ struct config {
   gate::autonomy_table autonomy;
   std::vector<std::filesystem::path> flows;
   std::vector<principal_config> principals;
+  json document = json::object(); ///< the file as it was written, for comparing
+  std::string sha256;             ///< of the file's bytes
 };
 
 /// Reads the file. Relative paths are relative to it. Errors: not_found, malformed, invalid;

@@ -3,6 +3,7 @@
 #include "api/api.hpp"
 #include "base/catalogue.hpp"
 #include "base/ids.hpp"
+#include "base/log.hpp"
 #include "effect/effect.hpp"
 #include "escalate/actor.hpp"
 #include "escalate/escalate.hpp"
@@ -11,6 +12,9 @@
 #include "gate/actor.hpp"
 #include "host/host.hpp"
 #include "intake/intake.hpp"
+#include "ledger/upgrade.hpp"
+#include "node/log.hpp"
+#include "node/reload.hpp"
 #include "supervise/supervise.hpp"
 
 #include <caf/actor_system_config.hpp>
@@ -19,8 +23,10 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <fstream>
+#include <future>
 #include <mutex>
 #include <sstream>
 #include <thread>
@@ -49,6 +55,7 @@ struct parts {
   std::vector<flow::definition_ptr> flows;
   std::vector<std::shared_ptr<const host::component>> components;
   std::shared_ptr<const dispatch::routes> routes;
+  std::string catalogue_sha256; ///< of the folder, before it was read
 };
 
 /// Who gets what, from the components' declarations and the flows' triggers.
@@ -102,6 +109,9 @@ make_routes(const parts& p) {
 
 result<parts> prepare(const config& c) {
   parts p;
+  if (auto digest = sha256_of_folder(c.catalogue)) {
+    p.catalogue_sha256 = *digest;
+  }
   auto words = catalogue::load(c.catalogue);
   if (!words) {
     return std::move(words).error();
@@ -167,6 +177,17 @@ result<parts> prepare(const config& c) {
   }
   p.routes = *routes;
   return p;
+}
+
+/// Of every room that keeps rows.
+std::vector<ledger::migration> all_migrations() {
+  std::vector<ledger::migration> out;
+  for (auto list : {dispatch::exchange::migrations(), intake::desk::migrations(),
+                    host::migrations(), escalate::migrations(), effect::migrations(),
+                    flow::migrations()}) {
+    out.insert(out.end(), list.begin(), list.end());
+  }
+  return out;
 }
 
 // -- small actors of the node -------------------------------------------------------------------
@@ -421,6 +442,8 @@ public:
     : config_(std::move(c)),
       parts_(std::move(p)),
       halted_(std::move(halted)),
+      rules_(std::make_shared<rules_in_force>(
+        make_rules(config_, *parts_.policy, parts_.flows))),
       time_(std::make_shared<system_clock>()),
       random_(std::make_shared<system_random>()),
       ids_(std::make_shared<id_source>(time_, random_)),
@@ -450,6 +473,7 @@ public:
     if (auto r = record_start(); !r) {
       return r;
     }
+    make_reloader();
     system_config_ = std::make_unique<system_config>(config_.threads);
     system_ = std::make_unique<caf::actor_system>(*system_config_);
     system_->await_actors_before_shutdown(false);
@@ -461,9 +485,10 @@ public:
     api::environment env;
     env.store = store_;
     env.exchange = exchange_;
-    for (const auto& p : config_.principals) {
-      env.principals.push_back({p.name, p.uid, p.roles});
-    }
+    env.principals = [rules = rules_] { return part(rules->now(), &rules::principals); };
+    env.reload = [this](const api::principal& who, bool dry_run) {
+      return reload("person:" + who.name, dry_run);
+    };
     env.status = [this] { return status(); };
     env.plugins = [this] { return plugins(); };
     env.decide_on = [this](decide d) { return decide_on(std::move(d)); };
@@ -524,18 +549,64 @@ public:
     system_.reset();
   }
 
+  result<json> reload(const std::string& by, bool dry_run) override {
+    auto r = reloader_->reload(by, dry_run);
+    if (!r) {
+      spdlog::error("{} asked for {}: {}", by, dry_run ? "a trial reload" : "a reload",
+                    r.error().describe());
+    } else if (!dry_run && (*r)["changed"].get<bool>()) {
+      spdlog::info("the configuration was reloaded by {}: {} fields changed, record {}", by,
+                   (*r)["changes"].size(), (*r)["seq"].get<std::uint64_t>());
+    }
+    return r;
+  }
+
+  std::optional<std::string> operator_of(std::uint32_t uid) override {
+    const auto in_force = rules_->now();
+    for (const auto& p : in_force->principals) {
+      if (p.uid == uid && p.has("operator")) {
+        return p.name;
+      }
+    }
+    return std::nullopt;
+  }
+
+  bool responds(std::chrono::milliseconds patience) override {
+    const auto written = std::make_shared<std::promise<void>>();
+    auto done = written->get_future();
+    ledger::unit u;
+    u.name = "node.alive";
+    u.applied = [written](const result<ledger::receipt>&) { written->set_value(); };
+    store_->submit(std::move(u));
+    return done.wait_for(patience) == std::future_status::ready;
+  }
+
 private:
+  void make_reloader() {
+    reload_environment env;
+    env.store = store_;
+    env.exchange = exchange_;
+    env.in_force = rules_;
+    for (const auto& c : parts_.components) {
+      env.running_plugins.insert(c->file->sha256_hex());
+    }
+    env.catalogue_sha256 = parts_.catalogue_sha256;
+    env.routes = [this](const std::vector<flow::definition_ptr>& flows) {
+      auto with = parts_;
+      with.flows = flows;
+      return make_routes(with);
+    };
+    env.after = [](const rules& now) { set_log_level(now.source.log_level); };
+    reloader_ = std::make_unique<reloader>(std::move(env));
+  }
+
   result<void> open_ledger() {
     ledger::options o;
     o.directory = config_.data / "ledger";
     o.origin = "crossdock/" + config_.name;
     o.time = time_;
     o.random = random_;
-    for (auto list : {dispatch::exchange::migrations(), intake::desk::migrations(),
-                      host::migrations(), escalate::migrations(), effect::migrations(),
-                      flow::migrations()}) {
-      o.migrations.insert(o.migrations.end(), list.begin(), list.end());
-    }
+    o.migrations = all_migrations();
     o.counters = [this]() -> json {
       const auto c = exchange_ ? exchange_->count() : dispatch::counters{};
       return {{"messages", taps_->messages()}, {"accepted", c.accepted},
@@ -553,6 +624,12 @@ private:
     if (failure) {
       return error(errc::io, "cannot create the data directory: " + failure.message())
         .at("folder", o.directory.string());
+    }
+    const auto plan = ledger::plan_upgrade(o.directory, o.migrations);
+    if (plan && !plan->copy.empty()) {
+      spdlog::info("the ledger's database is of an older version: {}; a copy from before is "
+                   "kept as {}",
+                   plan->str(), plan->copy.string());
     }
     auto store = ledger::store::open(std::move(o));
     if (!store) {
@@ -575,8 +652,15 @@ private:
     ledger::unit u;
     u.name = "node.start";
     u.cls = ledger::record_class::a;
-    u.apply = [components, flows, name = config_.name, exchange = exchange_,
-               policy = parts_.policy->sha256()](ledger::transaction& tx) -> result<void> {
+    u.apply = [components, flows, name = config_.name, definitions = parts_.flows,
+               policy = parts_.policy->sha256(),
+               file = config_.sha256](ledger::transaction& tx) -> result<void> {
+      // A flow whose text changed under its version ends the start here, with a sentence.
+      for (const auto& d : definitions) {
+        if (auto kept = flow::remember(tx, *d); !kept) {
+          return kept;
+        }
+      }
       ledger::record r;
       r.kind = "node";
       r.cls = ledger::record_class::a;
@@ -585,6 +669,7 @@ private:
       r.detail = {{"what", "started"},
                   {"version", version},
                   {"policy_sha256", policy},
+                  {"file_sha256", file},
                   {"components", components},
                   {"flows", flows}};
       auto seq = tx.append(r);
@@ -597,6 +682,7 @@ private:
   supervise::observer watcher() {
     return [taps = taps_, halted = halted_](const supervise::event& e) {
       const auto text = e.child + " " + e.what + (e.why.empty() ? "" : ": " + e.why);
+      const logging::scope about({.component = e.child});
       if (e.what == "gave up") {
         spdlog::critical("supervisor {}: {}", e.supervisor, text);
         if (e.supervisor == "root") {
@@ -627,7 +713,8 @@ private:
        }},
       {"gate",
        [this](caf::actor_system& s) {
-         auto h = gate::start(s, {*parts_.policy, config_.autonomy, time_, taps_, clocks_});
+         auto h = gate::start(s, {[rules = rules_] { return part(rules->now(), &rules::judging); },
+                                  time_, taps_, clocks_});
          handles_->gate.set(h);
          return caf::actor_cast<caf::actor>(h);
        }},
@@ -718,12 +805,11 @@ private:
                           ids_,
                           taps_,
                           parts_.words,
-                          parts_.flows,
+                          [rules = rules_] { return part(rules->now(), &rules::cases); },
                           config_.tenant,
                           [all = handles_] { return all->gate.get(); },
                           [all = handles_] { return all->effect.get(); },
                           [all = handles_] { return all->escalation.get(); },
-                          *parts_.policy,
                           {},
                           case_rows_};
     std::map<std::string, std::string> releases;
@@ -859,6 +945,17 @@ private:
     if (!h) {
       return {static_cast<std::int32_t>(errc::unavailable), name + " is not running"};
     }
+    // Who decides does so with the rights that hold when the decision is recorded.
+    const auto act = reloader_->act();
+    const auto in_force = rules_->now();
+    const auto who = std::find_if(
+      in_force->principals.begin(), in_force->principals.end(),
+      [&](const api::principal& p) { return p.name == m.principal; });
+    if (who == in_force->principals.end()) {
+      return {static_cast<std::int32_t>(errc::denied),
+              "\"" + m.principal + "\" is no principal of this node any more"};
+    }
+    m.roles = who->roles;
     caf::scoped_actor self(*system_);
     answer out;
     self->request(h, std::chrono::seconds(30), std::move(m))
@@ -873,6 +970,8 @@ private:
   config config_;
   parts parts_;
   std::function<void(const error&)> halted_;
+  std::shared_ptr<rules_in_force> rules_;
+  std::unique_ptr<reloader> reloader_;
   std::shared_ptr<const crossdock::clock> time_;
   std::shared_ptr<random_source> random_;
   std::shared_ptr<id_source> ids_;
@@ -917,6 +1016,14 @@ running_node::start(const config& c, std::function<void(const error&)> halted) {
     return std::move(r).error();
   }
   return std::unique_ptr<running_node>(std::move(n));
+}
+
+json known_schema() {
+  json out = json::object();
+  for (const auto& m : all_migrations()) {
+    out[m.room] = std::max(out.value(m.room, 0), m.version);
+  }
+  return out;
 }
 
 result<void> check(const config& c) {

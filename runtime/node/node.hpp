@@ -12,8 +12,11 @@
 #include "base/error.hpp"
 #include "node/config.hpp"
 
+#include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <string>
 
 namespace crossdock::node {
 
@@ -35,11 +38,21 @@ public:
   static result<std::unique_ptr<running_node>>
   start(const config& c, std::function<void(const error&)> halted);
   virtual ~running_node() = default;
+  /// Reads the configuration file again and puts it in force, whole or not at all; see
+  /// reload.hpp. `by` goes on the record. Errors: invalid, denied; nothing was changed.
+  virtual result<json> reload(const std::string& by, bool dry_run) = 0;
+  /// Whether the ledger still takes work within `patience`: for watchdogs.
+  virtual bool responds(std::chrono::milliseconds patience) = 0;
+  /// The principal who may operate the node as this user id, for the record; none if nobody.
+  virtual std::optional<std::string> operator_of(std::uint32_t uid) = 0;
   /// Stops in order. Idempotent.
   virtual void stop() = 0;
 };
 
 /// Checks everything that start() would check before it starts something.
 result<void> check(const config& c);
+
+/// {"dispatch": 2, ...}: the versions of the rooms' tables that this program knows.
+json known_schema();
 
 } // namespace crossdock::node

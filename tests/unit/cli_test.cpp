@@ -683,6 +683,44 @@ TEST_CASE("completion scripts know every command", "[cli]") {
   }
 }
 
+TEST_CASE("bash completes commands, options and files", "[cli]") {
+  const temporary_directory folder;
+  std::ofstream(folder.path() / "script") << crossdock_says({"completion", "bash"}).out;
+  std::ofstream(folder.path() / "node-one.toml") << "";
+  /// What bash offers for the last of these words.
+  const auto offers = [&](const std::vector<std::string>& words) {
+    std::string command = "cd '" + folder.path().string() +
+                          "' && source ./script && COMP_WORDS=(crossdock";
+    for (const auto& w : words) {
+      command += " '" + w + "'";
+    }
+    command += ") && COMP_CWORD=" + std::to_string(words.size()) +
+               " && _crossdock 2>&1; printf '%s ' \"${COMPREPLY[@]}\"";
+    std::ofstream(folder.path() / "ask") << command;
+    FILE* out = ::popen(("bash '" + (folder.path() / "ask").string() + "'").c_str(), "r");
+    REQUIRE(out != nullptr);
+    std::string text;
+    char chunk[4096];
+    while (const auto n = std::fread(chunk, 1, sizeof chunk, out)) {
+      text.append(chunk, n);
+    }
+    CHECK(::pclose(out) == 0);
+    return " " + text;
+  };
+  CHECK(says(offers({""}), " doctor "));
+  CHECK(offers({"doc"}) == " doctor ");
+  CHECK(says(offers({"node", ""}), " reload "));
+  CHECK(offers({"node", "reload", "--dry"}) == " --dry-run ");
+  CHECK(offers({"node", "re"}) == " reload ");
+  CHECK(offers({"doctor", "node-"}) == " node-one.toml ");
+  CHECK(offers({"config", "check", "node-"}) == " node-one.toml ");
+  CHECK(offers({"--config", "node-"}) == " node-one.toml ");
+  CHECK(offers({"ledger", "verify", "--key", "node-"}) == " node-one.toml ");
+  // An option's value is no command, wherever the option stands.
+  CHECK(offers({"--config", "node-one.toml", "node", "re"}) == " reload ");
+  CHECK(offers({"completion", "f"}) == " fish ");
+}
+
 TEST_CASE("a table wraps its widest column and keeps ids whole", "[cli]") {
   std::ostringstream out;
   cli::screen s(out, 40, false);

@@ -16,7 +16,8 @@ constexpr const char* footer =
     "FILE, else\n"
     "./data/crossdock.sock.\n\n"
     "Exit codes: 0 ok, 2 usage, 3 bad input or configuration, 4 refused, 5 not found,\n"
-    "6 conflict, 7 node not reachable, 8 verification failed, 70 internal or I/O error.\n"
+    "6 conflict, 7 node not reachable, 8 verification failed, 70 internal or I/O error;\n"
+    "of doctor: 1 something to look at, 9 something to mend.\n"
     "docs/reference/cli.md says more.";
 
 constexpr std::int64_t rows_max = 1000; ///< the node's own limit for one answer
@@ -41,6 +42,7 @@ struct words {
   std::string output = "plugins.lock";
   std::string shell;
   wait_words wait;
+  bool dry_run = false;
   watch_words watch;
   assess_words assess;
   bool open = false;
@@ -103,6 +105,10 @@ private:
     wait->add_option("--quiet-for", w_.wait.quiet_for,
                      "Seconds without anything under way")
         ->capture_default_str();
+    auto* reload = command(node, "reload",
+                           "Put the changed configuration in force (role operator)",
+                           [this](session& s) { return node_reload(s, w_.dry_run); });
+    reload->add_flag("--dry-run", w_.dry_run, "Only check and say what would change");
     command(&app_, "whoami", "As whom the node knows you", whoami);
     command(&app_, "summary", "The day in a table: events, decisions, what waits",
             summary);
@@ -266,6 +272,9 @@ private:
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     assess->add_option("--connector", w_.assess.connector,
                        "Which connector, if several offer a history");
+    command(&app_, "doctor", "Explain what is wrong with this machine or node",
+            [this](session& s) { return doctor(s, w_.file); })
+        ->add_option("config", w_.file, "The node's configuration (default: --config)");
     command(&app_, "completion", "Print a completion script",
             [this](session& s) {
               s.around().out << completion_script(app_, w_.shell);

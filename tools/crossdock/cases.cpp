@@ -553,6 +553,7 @@ ending case_show(session& s, const std::string& id) {
   tell_undo(paper, c.value("undo", json()), shown(c, "case"));
   paper.field("opened", instant_text(shown(c, "opened_at")));
   paper.field("closed", instant_text(shown(c, "closed_at")));
+  paper.field("trace", shown(c, "trace"));
   const auto run = shown(c, "run");
   paper.field("runs", run == "1" || run == "0" ? "" : run);
   paper.field("ledger", shown(c, "records") + " records; crossdock ledger show --case " +

@@ -22,6 +22,8 @@ struct wait_words {
 };
 /// Errors: timeout, unavailable.
 ending node_wait(session& s, const wait_words& w);
+/// Puts the changed configuration in force, or only says what would change.
+ending node_reload(session& s, bool dry_run);
 ending plugin_list(session& s);
 ending whoami(session& s);
 ending dead_letter_list(session& s, std::int64_t limit);
@@ -95,6 +97,11 @@ struct watch_words {
 /// Until the node stops or the user interrupts it. Errors: unavailable and timeout when
 /// the watch ended without the user's will.
 ending watch(session& s, const watch_words& w);
+
+// -- doctor.cpp
+// ------------------------------------------------------------------------------
+/// `file` empty: the one of --config; without any, the machine and the running node alone.
+ending doctor(session& s, const std::filesystem::path& file);
 
 // -- files alone
 // -----------------------------------------------------------------------------

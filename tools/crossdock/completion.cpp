@@ -45,7 +45,9 @@ std::string bash(const std::vector<level>& levels) {
 _crossdock() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} path= word words i
   case $previous in
-    --socket | --config | --output) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    --socket | --config | --output | --key)
+      compopt -o filenames 2>/dev/null
+      COMPREPLY=($(compgen -f -- "$current")); return ;;
   esac
   for ((i = 1; i < COMP_CWORD; i++)); do
     word=${COMP_WORDS[i]}
@@ -57,7 +59,8 @@ _crossdock() {
   done
   words=$(_crossdock_words "$path")
   case $path in
-    "config check" | "plugin lock" | "ledger verify")
+    "config check" | "plugin lock" | "ledger verify" | doctor)
+      compopt -o filenames 2>/dev/null
       COMPREPLY=($(compgen -f -W "$words" -- "$current")) ;;
     *) COMPREPLY=($(compgen -W "$words" -- "$current")) ;;
   esac

@@ -7,6 +7,7 @@ namespace crossdock::cli {
 
 enum class exit_code : int {
   ok = 0,
+  warned = 1,      ///< doctor: nothing is broken, something is to be looked at
   usage = 2,       ///< wrong words on the command line
   bad_input = 3,   ///< an argument, a file or a configuration makes no sense
   denied = 4,      ///< refused: not allowed
@@ -14,6 +15,7 @@ enum class exit_code : int {
   conflict = 6,    ///< somebody was first, or it has moved on
   unreachable = 7, ///< no node answers
   unverified = 8,  ///< the ledger does not hold
+  unhealthy = 9,   ///< doctor: something is broken
   internal = 70    ///< reading or writing failed, or a promise of ours does not hold
 };
 

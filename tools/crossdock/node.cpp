@@ -141,6 +141,35 @@ ending node_status(session& s) {
   return exit_code::ok;
 }
 
+ending node_reload(session& s, bool dry_run) {
+  auto answer = s.ask("node.reload", {{"dry_run", dry_run}});
+  if (!answer) {
+    return std::move(answer).error();
+  }
+  if (s.told_program(*answer)) {
+    return exit_code::ok;
+  }
+  for (const auto& w : answer->value("warnings", json::array())) {
+    s.around().err << "warning: " << clean(w.get<std::string>()) << '\n';
+  }
+  auto& paper = s.paper();
+  table t({{"field"}, {"was"}, {dry_run ? "would be" : "is"}});
+  for (const auto& c : answer->value("changes", json::array())) {
+    t.row({shown(c, "field"), shown(c, "from"), shown(c, "to")});
+  }
+  if (!t.empty()) {
+    t.print(paper);
+  }
+  if (!answer->value("changed", false)) {
+    paper.line("The file says what is in force; nothing changed.");
+  } else if (dry_run) {
+    paper.line("All of it could be put in force now; nothing was changed.");
+  } else {
+    paper.line("In force since record " + shown(*answer, "seq") + " of the ledger.");
+  }
+  return exit_code::ok;
+}
+
 ending plugin_list(session& s) {
   auto answer = s.ask("plugin.list");
   if (!answer) {

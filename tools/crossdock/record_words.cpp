@@ -234,6 +234,10 @@ record_line node_line(const json& r) {
   return loud("node " + detail_of(r, "what"), colour::strong);
 }
 
+record_line config_line(const json&) {
+  return loud("put another configuration in force", colour::strong);
+}
+
 record_line mishap_line(const json& r) {
   return loud(detail_of(r, "what"), colour::bad);
 }
@@ -282,6 +286,7 @@ const std::map<std::string_view, teller>& tellers() {
   static const std::map<std::string_view, teller> table{{"approval", approval_line},
                                                         {"case", case_line},
                                                         {"command", command_line},
+                                                        {"config", config_line},
                                                         {"counts", counts_line},
                                                         {"dead_letter", dead_letter_line},
                                                         {"decision", decision_line},

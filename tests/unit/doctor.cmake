@@ -1,0 +1,1 @@
+crossdock_test(unit/doctor LIBS crossdock_cli crossdock_node_check crossdock_ledger)

@@ -1,0 +1,1 @@
+crossdock_test(unit/ledger_upgrade LIBS crossdock_ledger)
