@@ -364,6 +364,13 @@ private:
         if (!seq) {
           return std::move(seq).error();
         }
+        // What certainly failed may be tried again under the same key; its row stays, renamed.
+        auto freed = tx.db().exec("UPDATE effect SET key = key || '#' || approval_id "
+                                  "WHERE key = ? AND state = 'failed'",
+                                  {key});
+        if (!freed) {
+          return std::move(freed).error();
+        }
         auto row = tx.db().exec(
           "INSERT INTO effect(approval_id, key, case_id, tool, args, state, attempts, lookups, "
           "outcome, intent_seq, updated) VALUES(?,?,?,?,?,'sent',1,0,'{}',?,?)",
@@ -371,12 +378,19 @@ private:
            static_cast<std::int64_t>(*seq), tx.now().time_since_epoch().count()});
         if (!row) {
           return row.error().code() == errc::conflict
-                   ? error(errc::conflict, "an effect with this key exists already: " + key)
+                   ? error(errc::exists, "this action was done in this case already, or is under "
+                                         "way (key " + key + ")")
                    : std::move(row).error();
         }
         return call(tx, *this_exchange, delivery_kind::call, approval_id, 1, *seq);
       },
-      {}, [this](const error& e) { lost_race("intent", e); });
+      {}, [this, approval_id](const error& e) {
+        if (e.code() == errc::exists) {
+          supersede(approval_id, {{"reason", e.message()}});
+        } else {
+          lost_race("intent", e);
+        }
+      });
   }
 
   /// Queues the write or its look-up for the connector, from the effect's row.
