@@ -113,15 +113,6 @@ TEST_CASE("a torn ledger is refused and left as it is", "[e2e]") {
   CHECK(read(file) == bytes);
 }
 
-TEST_CASE("a table that the mapping needs and the ERP lacks is named", "[e2e]") {
-  node_process node;
-  node.erp("DROP TABLE pick_day");
-  node.start();
-  CHECK(until([&] { return node.log().find("pick_day") != std::string::npos; }, 30s));
-  CHECK_THAT(node.log(), Contains("sim.toml") || Contains("mapping"));
-  CHECK(node.stop() == 0);
-}
-
 TEST_CASE("an agent's owner who is no principal is refused with its place", "[e2e]") {
   node_process node;
   auto text = read(node.config_file());

@@ -57,7 +57,7 @@ TEST_CASE("what is wrong in a flow file is told with file, line and field", "[fl
        "leads nowhere"},
       {"$/args/quantity", "$/arg/quantity", "step[5].edit.amount.quantity",
        "leads nowhere"},
-      {"kind = \"rank\"", "kind = \"rang\"", "step[4].kind", "ask, rank, propose, close"},
+      {"kind = \"rank\"", "kind = \"rang\"", "step[4].kind", "ask, rank, propose, submit, close"},
       {"{/trigger/order}\"", "{/trigger/order\"", "step[5].summary", "a placeholder is"},
       {"$item/kind\", op", "$itme/kind\", op", "step[2].payload.options.where.path",
        "begins with"},

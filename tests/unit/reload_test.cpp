@@ -6,6 +6,7 @@
 #include "flow/store.hpp"
 #include "ledger_fixture.hpp"
 #include "node/reload.hpp"
+#include "flow/single_proposal.hpp"
 
 #include <fstream>
 #include <sstream>
@@ -69,8 +70,10 @@ struct fixture {
     store = ledger::testing::open_store(o);
     exchange = std::make_shared<dispatch::exchange>(
         std::make_shared<id_source>(o.time, o.random), "default");
+    auto in_force = read_first.flows;
+    in_force.push_back(crossdock::flow::single_proposal()); // as a node does
     rules = std::make_shared<node::rules_in_force>(
-        node::make_rules(*read_first.source, *read_first.policy, read_first.flows));
+        node::make_rules(*read_first.source, *read_first.policy, std::move(in_force)));
     ledger::unit u;
     u.name = "test.remember";
     u.apply = [flows = read_first.flows](ledger::transaction& tx) -> result<void> {
@@ -145,7 +148,7 @@ TEST_CASE_METHOD(fixture, "what may change is applied together and recorded once
                  "[reload]") {
   const auto before = rules->now();
   write(policy, read(policy) + "\n# another text\n");
-  replace(flow, "version = 1", "version = 2");
+  replace(flow, "version = 2", "version = 3");
   replace(file, "level = \"approve\"", "level = \"recommend\"");
   replace(file, "log_level = \"info\"", "log_level = \"debug\"");
   replace(file, "roles = [\"operator\"]", "roles = [\"team-lead\"]");
@@ -181,8 +184,8 @@ TEST_CASE_METHOD(fixture, "what may change is applied together and recorded once
   const auto& detail = record["detail"];
   CHECK(detail["before"]["policy_sha256"] == before->judging.in_force.sha256());
   CHECK(detail["after"]["policy_sha256"] == now->judging.in_force.sha256());
-  CHECK(detail["before"]["flows"][0]["version"] == 1);
-  CHECK(detail["after"]["flows"][0]["version"] == 2);
+  CHECK(detail["before"]["flows"][0]["version"] == 2);
+  CHECK(detail["after"]["flows"][0]["version"] == 3);
   CHECK(detail["before"]["file_sha256"] != detail["after"]["file_sha256"]);
 }
 

@@ -83,7 +83,7 @@ public:
     api::environment env;
     env.store = store_;
     env.time = time_;
-    env.principals.push_back({"maria", ::getuid(), {}});
+    env.principals = [who = std::make_shared<const std::vector<api::principal>>(std::vector<api::principal>{{"maria", ::getuid(), {}}})] { return who; };
     env.watching = limits;
     auto started = api::server::start(socket(), std::move(env));
     REQUIRE(started);
