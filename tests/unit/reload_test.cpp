@@ -170,7 +170,7 @@ TEST_CASE_METHOD(fixture, "what may change is applied together and recorded once
   const auto now = rules->now();
   CHECK(now != before);
   CHECK(now->judging.in_force.sha256() != before->judging.in_force.sha256());
-  CHECK(now->cases.definitions.front()->version() == 2);
+  CHECK(now->cases.definitions.front()->version() == 3);
   CHECK(now->principals.front().roles == std::vector<std::string>{"team-lead"});
   CHECK(applied == 1);
 
