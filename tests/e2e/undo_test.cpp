@@ -78,12 +78,14 @@ std::vector<moved> unpicked(const node_process& node) {
   return out;
 }
 
-/// A day is over and has left such transfers.
+/// The day is stopped at a moment at which there are such transfers: later they are on the road.
 std::vector<moved> after_a_day(node_process& node) {
-  auto day = node.play(10);
-  REQUIRE(day.wait(180s) == 0);
+  auto day = node.play(20);
+  std::vector<moved> found;
+  REQUIRE(until([&] { return !unpicked(node).empty(); }, 60s));
+  day = child();
   REQUIRE(until([&] { return node.settled(); }, 120s));
-  auto found = unpicked(node);
+  found = unpicked(node);
   REQUIRE_FALSE(found.empty());
   return found;
 }

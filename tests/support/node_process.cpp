@@ -168,6 +168,10 @@ node_process::node_process(const setup& s) {
          << "start = \"open\"\ninterval_ms = " << s.interval_ms << "\n\n";
   for (std::size_t i = 1; i < files.size(); ++i) {
     config << "[[plugin]]\nfile = \"" << files[i].string() << "\"\n\n";
+    if (files[i].filename() == "order.so") { // as the demo has it, so that transfers are worth it
+      config << "[[plugin.component]]\nid = \"order\"\n[plugin.component.config]\n"
+             << "late_line_cost = { amount = \"15\", currency = \"USD\" }\n\n";
+    }
   }
   config << "[policy]\nfile = \"" << (s.policy.empty() ? demo_policy : "policy.toml")
          << "\"\n\n"
