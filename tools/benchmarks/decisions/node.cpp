@@ -184,7 +184,7 @@ void node::write_files(const fs::path& build, const fs::path& source,
     lock << "[[file]]\nname = \"" << name << "\"\nsha256 = \"" << to_hex(*digest) << "\"\n";
   }
   std::ofstream config(folder_ / "node.toml");
-  config << "[node]\nname = \"bench\"\ndata = \"data\"\nsocket = \"s\"\nlog_level = \"warn\"\n"
+  config << "[node]\nname = \"bench\"\ndata = \"data\"\nsocket = \"s\"\nlog_level = \"warning\"\n"
          << "catalogue = " << source / "config/catalogue" << "\nthreads = " << threads
          << "\n\n[plugins]\nlock = \"plugins.lock\"\n\n[[plugin]]\nfile = "
          << plugins / "sql.so" << "\n[[plugin.component]]\nid = \"sql\"\n"
