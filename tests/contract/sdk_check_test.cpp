@@ -1,5 +1,6 @@
 #include "sdk/manifest/check.hpp"
 #include "sdk/manifest/elf_file.hpp"
+#include "sdk/manifest/imports.hpp"
 
 #include <fstream>
 #include <iterator>
@@ -108,4 +109,42 @@ TEST_CASE("a wrong manifest is named with file, line and field", "[sdk]") {
   CHECK_THAT(complaint("license", "licence"), Contains("licen"));
   CHECK_THAT(complaint("\"acme.hold\"\nversion", "\"acme.hold\nversion"),
              Contains("plugin.toml:1:"));
+}
+
+TEST_CASE("an agent may not import what a replay could not repeat; a connector may",
+          "[sdk]") {
+  for (const char* symbol : {"time", "connect", "rand", "fopen", "nanosleep"}) {
+    CHECK(forbidden_import(symbol, true) != nullptr);
+    CHECK(forbidden_import(symbol, false) == nullptr);
+  }
+  for (const char* symbol : {"fork", "dlopen", "sigaction", "setenv", "_exit"})
+    CHECK(forbidden_import(symbol, false) != nullptr);
+  for (const char* symbol : {"malloc", "timez", "memcpy", ""})
+    CHECK(forbidden_import(symbol, true) == nullptr);
+  std::string before;
+  for (const auto& r : import_rules()) { // sorted and each once: it is searched by halves
+    CHECK(before < r.symbol);
+    before = r.symbol;
+  }
+}
+
+TEST_CASE("versions compare number by number", "[sdk]") {
+  CHECK(newer_version("2.36", "2.4"));
+  CHECK(newer_version("3.4.30", "3.4"));
+  CHECK_FALSE(newer_version("2.2.5", "2.36"));
+  CHECK_FALSE(newer_version("2.36", "2.36"));
+  CHECK_FALSE(newer_version("3.4", "3.4.0"));
+}
+
+TEST_CASE("a library newer than the machine's is found", "[sdk]") {
+  const auto rules_of = [](const demands& d) {
+    std::vector<std::string> out;
+    for (const auto& f : examine(plugin("echo"), d))
+      out.push_back(f.rule);
+    return out;
+  };
+  CHECK(rules_of({}).empty());
+  demands old;
+  old.floor.glibcxx = "3.4.20";
+  CHECK(rules_of(old) == std::vector<std::string>{"elf.floor"});
 }

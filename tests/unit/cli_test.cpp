@@ -1,6 +1,7 @@
 // The command line against a node that is played by a thread: what people read, what
 // programs read, and what the shell is told.
 #include "crossdock/app.hpp"
+#include "crossdock/partner_tool.hpp"
 
 #include "ledger_fixture.hpp"
 
@@ -674,6 +675,39 @@ TEST_CASE("plugin lock refuses what the node would refuse", "[cli]") {
   CHECK(!std::filesystem::exists(folder.path() / "plugins.lock"));
 }
 
+TEST_CASE("what crossdock plugin does not do itself goes to the partner's tool",
+          "[cli]") {
+  using words = std::vector<std::string>;
+  const words own{"list", "lock"};
+  const auto handed = [&](const words& arguments) {
+    return cli::for_partner_tool(arguments, own).value_or(words{"nothing"});
+  };
+  CHECK(handed({"plugin", "check", "a.so", "--help"}) ==
+        words{"check", "a.so", "--help"});
+  CHECK(handed({"plugin", "later", "--", "-x"}) == words{"later", "--", "-x"});
+  CHECK(handed({"--json", "--config", "plugin", "plugin", "inspect", "a.so"}) ==
+        words{"inspect", "--json", "a.so"});
+  CHECK(handed({"--socket=x", "plugin", "--json", "run"}) == words{"run", "--json"});
+  for (const auto& kept : std::vector<words>{{"plugin", "list"},
+                                             {"plugin", "lock", "check"},
+                                             {"plugin"},
+                                             {"plugin", "--help"},
+                                             {"--as", "plugin", "check"},
+                                             {"case", "show", "check"},
+                                             {}}) {
+    CHECK(handed(kept) == words{"nothing"});
+  }
+}
+
+TEST_CASE("a partner's tool that is not there is named with the remedy", "[cli]") {
+  const auto t = crossdock_says({"plugin", "check", "a.so"});
+  CHECK(t.code == exit_code::not_found);
+  CHECK(says(t.err, "crossdock plugin check"));
+  CHECK(says(t.err, "install the SDK"));
+  CHECK(says(crossdock_says({"plugin", "check", "--json", "a.so"}).out, "\"not_found\""));
+  CHECK(says(crossdock_says({"plugin", "--help"}).out, "inspect"));
+}
+
 TEST_CASE("completion scripts know every command", "[cli]") {
   for (const auto* shell : {"bash", "zsh", "fish"}) {
     const auto t = crossdock_says({"completion", shell});
@@ -689,8 +723,8 @@ TEST_CASE("bash completes commands, options and files", "[cli]") {
   std::ofstream(folder.path() / "node-one.toml") << "";
   /// What bash offers for the last of these words.
   const auto offers = [&](const std::vector<std::string>& words) {
-    std::string command = "cd '" + folder.path().string() +
-                          "' && source ./script && COMP_WORDS=(crossdock";
+    std::string command =
+        "cd '" + folder.path().string() + "' && source ./script && COMP_WORDS=(crossdock";
     for (const auto& w : words) {
       command += " '" + w + "'";
     }
@@ -716,6 +750,8 @@ TEST_CASE("bash completes commands, options and files", "[cli]") {
   CHECK(offers({"config", "check", "node-"}) == " node-one.toml ");
   CHECK(offers({"--config", "node-"}) == " node-one.toml ");
   CHECK(offers({"ledger", "verify", "--key", "node-"}) == " node-one.toml ");
+  CHECK(offers({"plugin", "insp"}) == " inspect ");
+  CHECK(offers({"plugin", "check", "node-"}) == " node-one.toml ");
   // An option's value is no command, wherever the option stands.
   CHECK(offers({"--config", "node-one.toml", "node", "re"}) == " reload ");
   CHECK(offers({"completion", "f"}) == " fish ");

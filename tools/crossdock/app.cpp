@@ -2,6 +2,7 @@
 
 #include "crossdock/commands.hpp"
 #include "crossdock/completion.hpp"
+#include "crossdock/partner_tool.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -73,6 +74,11 @@ public:
     add_files();
   }
 
+  /// What `crossdock plugin` does itself.
+  const std::vector<std::string>& own_plugin_commands() const {
+    return own_plugin_commands_;
+  }
+
 private:
   CLI::App* group(const char* name, const char* what) {
     auto* g = app_.add_subcommand(name, what);
@@ -105,9 +111,9 @@ private:
     wait->add_option("--quiet-for", w_.wait.quiet_for,
                      "Seconds without anything under way")
         ->capture_default_str();
-    auto* reload = command(node, "reload",
-                           "Put the changed configuration in force (role operator)",
-                           [this](session& s) { return node_reload(s, w_.dry_run); });
+    auto* reload =
+        command(node, "reload", "Put the changed configuration in force (role operator)",
+                [this](session& s) { return node_reload(s, w_.dry_run); });
     reload->add_flag("--dry-run", w_.dry_run, "Only check and say what would change");
     command(&app_, "whoami", "As whom the node knows you", whoami);
     command(&app_, "summary", "The day in a table: events, decisions, what waits",
@@ -251,6 +257,13 @@ private:
                 [this](session& s) { return plugin_lock(s, w_.files, w_.output); });
     lock->add_option("file", w_.files, "Plugin files (.so)")->required();
     lock->add_option("--output", w_.output, "The list")->capture_default_str();
+    for (const auto* own :
+         plugins->get_subcommands([](const CLI::App*) { return true; })) {
+      own_plugin_commands_.push_back(own->get_name());
+    }
+    for (const auto& [name, what] : partner_commands) { // taken before they are parsed
+      plugins->add_subcommand(name, what)->group("Made by crossdock-plugin");
+    }
     auto* config = group("config", "Configuration files");
     command(config, "check", "Say everything that is wrong with a node's configuration",
             [this](session& s) { return config_check(s, w_.file); })
@@ -288,6 +301,7 @@ private:
   CLI::App& app_;
   words& w_;
   action& chosen_;
+  std::vector<std::string> own_plugin_commands_;
 };
 
 } // namespace
@@ -297,6 +311,12 @@ exit_code run(std::vector<std::string> arguments, surroundings around) {
   words w;
   action chosen;
   const command_line commands(app, w, chosen);
+  if (auto words_for_it = for_partner_tool(arguments, commands.own_plugin_commands())) {
+    w.common.as_json = std::find(words_for_it->begin(), words_for_it->end(), "--json") !=
+                       words_for_it->end();
+    return session(around, w.common)
+        .tell(become_partner_tool(around.program_folder, *words_for_it));
+  }
   try {
     std::reverse(arguments.begin(), arguments.end()); // CLI11 takes them from the back
     app.parse(std::move(arguments));

@@ -59,7 +59,7 @@ _crossdock() {
   done
   words=$(_crossdock_words "$path")
   case $path in
-    "config check" | "plugin lock" | "ledger verify" | doctor)
+    "config check" | plugin\ * | "ledger verify" | doctor)
       compopt -o filenames 2>/dev/null
       COMPREPLY=($(compgen -f -W "$words" -- "$current")) ;;
     *) COMPREPLY=($(compgen -W "$words" -- "$current")) ;;

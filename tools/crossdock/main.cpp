@@ -22,6 +22,12 @@ std::size_t terminal_width() {
              : 0;
 }
 
+/// Of the program that runs, whatever link or PATH it was called by.
+std::filesystem::path own_folder() {
+  std::error_code failure;
+  return std::filesystem::read_symlink("/proc/self/exe", failure).parent_path();
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -33,7 +39,8 @@ int main(int argc, char** argv) {
                                       tty && environment("NO_COLOR").empty() &&
                                           environment("TERM") != "dumb",
                                       ::isatty(STDERR_FILENO) == 1,
-                                      environment};
+                                      environment,
+                                      own_folder()};
   const auto code = crossdock::cli::run({argv + 1, argv + argc}, std::move(around));
   std::cout.flush();
   if (!std::cout) {

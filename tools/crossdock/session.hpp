@@ -22,6 +22,7 @@ struct surroundings {
   bool colours = false;
   bool progress = false; ///< a person watches standard error
   std::function<std::string(const char*)> environment;
+  std::filesystem::path program_folder{}; ///< where the other programs are
 };
 
 struct common_options {

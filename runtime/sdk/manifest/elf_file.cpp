@@ -115,6 +115,7 @@ std::string elf_file::load() {
     return "it has no section names";
   const auto& names = headers[header.e_shstrndx];
   const Elf64_Shdr* symbol_table = nullptr;
+  const Elf64_Shdr* version_table = nullptr;
   for (const auto& s : headers) {
     const auto name = text_at(bytes_, names.sh_offset, names.sh_size, s.sh_name);
     if (!name)
@@ -128,6 +129,8 @@ std::string elf_file::load() {
     }
     if (s.sh_type == SHT_DYNSYM)
       symbol_table = &s;
+    if (s.sh_type == SHT_GNU_verneed)
+      version_table = &s;
   }
   if (!symbol_table || symbol_table->sh_link >= headers.size() ||
       symbol_table->sh_entsize != sizeof(Elf64_Sym))
@@ -171,6 +174,10 @@ std::string elf_file::load() {
       if (d.d_un.d_ptr != strings.sh_addr)
         return "its sections and its dynamic table name different string tables";
       break;
+    case DT_VERNEED:
+      if (!version_table || d.d_un.d_ptr != version_table->sh_addr)
+        return "its sections and its dynamic table name different version tables";
+      break;
     default:
       break;
     }
@@ -191,6 +198,40 @@ std::string elf_file::load() {
       return "a dynamic symbol has no name";
     symbols_.push_back(
         {std::move(*name), symbol.st_shndx != SHN_UNDEF, bind == STB_GNU_UNIQUE});
+  }
+  return version_table ? load_versions(version_table->sh_offset, version_table->sh_size,
+                                       strings.sh_offset, strings.sh_size)
+                       : std::string{};
+}
+
+std::string elf_file::load_versions(std::uint64_t table, std::uint64_t size,
+                                    std::uint64_t strings, std::uint64_t strings_size) {
+  constexpr std::size_t versions_max = 65'536; // the format numbers them with 16 bits
+  const char* const torn = "its version table runs past the end of the file";
+  // Offsets only grow, or the walk ends: a table cannot lead in circles.
+  for (std::uint64_t at = 0; at < size;) {
+    Elf64_Verneed need{};
+    if (!take(bytes_, table + at, need))
+      return torn;
+    const auto library = text_at(bytes_, strings, strings_size, need.vn_file);
+    if (!library)
+      return torn;
+    std::uint64_t aux_at = at + need.vn_aux;
+    for (unsigned i = 0; i < need.vn_cnt; ++i) {
+      Elf64_Vernaux aux{};
+      if (aux_at >= size || !take(bytes_, table + aux_at, aux))
+        return torn;
+      auto name = text_at(bytes_, strings, strings_size, aux.vna_name);
+      if (!name || versions_.size() == versions_max)
+        return torn;
+      versions_.push_back({*library, std::move(*name)});
+      if (aux.vna_next == 0)
+        break;
+      aux_at += aux.vna_next;
+    }
+    if (need.vn_next == 0)
+      break;
+    at += need.vn_next;
   }
   return {};
 }

@@ -21,6 +21,12 @@ struct elf_symbol {
   bool unique = false;  ///< STB_GNU_UNIQUE: merged across every loaded file
 };
 
+/// A version of a library's symbols that the loader insists on.
+struct elf_version {
+  std::string library; ///< "libc.so.6"
+  std::string name;    ///< "GLIBC_2.34"
+};
+
 class elf_file {
 public:
   /// The parsed file, or a sentence that says what is wrong with it. At most 256 MiB.
@@ -35,6 +41,8 @@ public:
   const std::vector<elf_symbol>& symbols() const { return symbols_; }
   /// Libraries that the loader will look for.
   const std::vector<std::string>& needed() const { return needed_; }
+  /// Symbol versions without which the loader refuses the file.
+  const std::vector<elf_version>& versions() const { return versions_; }
   bool has_text_relocations() const { return text_relocations_; }
   bool has_executable_stack() const { return executable_stack_; }
   bool has_run_path() const { return run_path_; }
@@ -44,6 +52,8 @@ public:
 private:
   elf_file() = default;
   std::string load();
+  std::string load_versions(std::uint64_t table, std::uint64_t size,
+                            std::uint64_t strings, std::uint64_t strings_size);
 
   std::vector<std::uint8_t> bytes_;
   struct named_range {
@@ -53,6 +63,7 @@ private:
   std::vector<named_range> sections_;
   std::vector<elf_symbol> symbols_;
   std::vector<std::string> needed_;
+  std::vector<elf_version> versions_;
   bool text_relocations_ = false;
   bool executable_stack_ = true; // what the kernel assumes without PT_GNU_STACK
   bool run_path_ = false;
