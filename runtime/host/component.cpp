@@ -41,7 +41,7 @@ result<void> check_config(const json& schema_json, const json& config) {
 } // namespace
 
 result<std::shared_ptr<const component>>
-component::from_manifest(std::shared_ptr<const plugin_file> file, std::string_view name,
+component::from_manifest(std::shared_ptr<const staged_plugin> file, std::string_view name,
                          const json& config, const catalogue& words) {
   const json* entry = file->component(name);
   if (entry == nullptr) {

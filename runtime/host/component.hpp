@@ -2,16 +2,16 @@
 #pragma once
 
 #include "base/catalogue.hpp"
-#include "host/plugin_file.hpp"
+#include "host/isolation.hpp"
+#include "host/staged_plugin.hpp"
 
 #include <chrono>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
 
 namespace crossdock::host {
-
-enum class executor_kind { scheduled, thread };
 
 struct component_limits {
   std::size_t payload_bytes_max = 1u << 20;
@@ -29,7 +29,7 @@ struct component_limits {
 /// signed plugins. Immutable.
 struct component {
   std::string name; ///< unique on the node: the manifest's component id
-  std::shared_ptr<const plugin_file> file;
+  std::shared_ptr<const staged_plugin> file;
   bool connector = false;
   executor_kind executor = executor_kind::scheduled;
   std::string config = "{}"; ///< JSON object, checked against the manifest's schema
@@ -50,7 +50,7 @@ struct component {
   /// its config schema. Errors: not_found (no such component, unknown topic or tool), schema
   /// (config; names the JSON Pointer), each with file and field.
   static result<std::shared_ptr<const component>>
-  from_manifest(std::shared_ptr<const plugin_file> file, std::string_view name,
+  from_manifest(std::shared_ptr<const staged_plugin> file, std::string_view name,
                 const json& config, const catalogue& words);
 };
 

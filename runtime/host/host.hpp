@@ -1,9 +1,9 @@
 /// HOST: plugins are loaded, run and replaced here; nothing else touches their code.
 ///
 /// Promises
-///  - No instruction of a file runs before its hash is one that the configuration lists, its
-///    manifest and ELF structure were checked, and the checked bytes were copied to a path of
-///    their own, from which they are mapped. What was mapped stays mapped.
+///  - No instruction of a file runs before its hash is one that the configuration lists and its
+///    manifest and ELF structure were checked. The very bytes that were hashed and checked are
+///    the ones mapped: they lie sealed in memory. What was mapped stays mapped.
 ///  - Everything a plugin asks for in a step exists together once handle() succeeded, or not at
 ///    all: effects, memory and the end of the delivery are one unit of work.
 ///  - A step that throws loses only itself. The same event failing twice is a dead letter.
@@ -16,7 +16,6 @@
 #include "contracts.hpp"
 #include "dispatch/dispatch.hpp"
 #include "host/component.hpp"
-#include "host/plugin_file.hpp"
 #include "intake/intake.hpp"
 #include "ledger/ledger.hpp"
 #include "supervise/supervise.hpp"

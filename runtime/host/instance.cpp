@@ -1,5 +1,7 @@
 #include "host/instance.hpp"
 
+#include "host/plugin_image.hpp"
+
 #include <algorithm>
 
 namespace crossdock::host {
@@ -149,9 +151,13 @@ result<std::shared_ptr<instance>> instance::create(std::shared_ptr<const compone
     return guarded([&] { return s->self->random(bytes, len); });
   };
 
+  auto image = plugin_image::map(*what->file);
+  if (!image) {
+    return std::move(image).error();
+  }
+  out->plugin_ = (*image)->table();
   auto e = make_error();
-  const auto* table = what->file->table();
-  const auto status = table->create(&t.host, to_abi(what->name), to_abi_bytes(what->config),
+  const auto status = out->plugin_->create(&t.host, to_abi(what->name), to_abi_bytes(what->config),
                                     &out->object_, &e);
   if (status != CDK_OK || out->object_ == nullptr) {
     out->object_ = nullptr;
@@ -165,7 +171,7 @@ result<std::shared_ptr<instance>> instance::create(std::shared_ptr<const compone
 
 instance::~instance() {
   if (object_ != nullptr && !leaked_) {
-    component_->file->table()->destroy(object_);
+    plugin_->destroy(object_);
   }
   if (leaked_) {
     // A hung thread may still call through the tables: they outlive everything.
@@ -176,7 +182,7 @@ instance::~instance() {
 void instance::handle(step& s, const cdk_event& event) {
   auto e = make_error();
   cdk_step handle{&s};
-  s.status = component_->file->table()->handle(object_, &handle, &event, &e);
+  s.status = plugin_->handle(object_, &handle, &event, &e);
   if (s.status < 0) {
     s.message = text_of(e);
     s.retry_after_ms = e.retry_after_ms;
@@ -184,16 +190,14 @@ void instance::handle(step& s, const cdk_event& event) {
 }
 
 void instance::quiesce(std::uint32_t reason, std::int64_t deadline_ns) {
-  const auto* table = component_->file->table();
-  if (CDK_HAS(table, quiesce)) {
+  if (CDK_HAS(plugin_, quiesce)) {
     auto e = make_error();
-    table->quiesce(object_, reason, deadline_ns, &e);
+    plugin_->quiesce(object_, reason, deadline_ns, &e);
   }
 }
 
 cdk_status instance::probe(std::uint32_t level, std::string& report) {
-  const auto* table = component_->file->table();
-  if (!CDK_HAS(table, probe)) {
+  if (!CDK_HAS(plugin_, probe)) {
     return CDK_OK;
   }
   auto e = make_error();
@@ -205,7 +209,7 @@ cdk_status instance::probe(std::uint32_t level, std::string& report) {
                       text.append(static_cast<const char*>(data), len);
                       return static_cast<std::int64_t>(len);
                     }};
-  const auto status = table->probe(object_, level, &writer, &e);
+  const auto status = plugin_->probe(object_, level, &writer, &e);
   if (status < 0 && report.empty()) {
     report = text_of(e);
   }

@@ -39,6 +39,7 @@ private:
   struct tables;
   std::shared_ptr<const component> component_;
   std::unique_ptr<tables> tables_;
+  const cdk_plugin* plugin_ = nullptr; ///< of an image that stays mapped
   cdk_instance* object_ = nullptr;
   bool leaked_ = false;
 };

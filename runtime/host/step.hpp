@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "crossdock/abi.h"
 #include "dispatch/dispatch.hpp"
 #include "host/component.hpp"
 

@@ -11,6 +11,7 @@
 #include "flow/single_proposal.hpp"
 #include "gate/actor.hpp"
 #include "host/host.hpp"
+#include "host/plugin_image.hpp"
 #include "intake/intake.hpp"
 #include "ledger/upgrade.hpp"
 #include "node/log.hpp"
@@ -149,9 +150,12 @@ result<parts> prepare(const config& c) {
   const auto store = c.data / "plugins";
   std::set<std::string> names;
   for (const auto& wanted : c.plugins) {
-    auto file = host::plugin_file::load(wanted.file, c.allowed, store);
+    auto file = host::staged_plugin::load(wanted.file, c.allowed, store);
     if (!file) {
       return std::move(file).error().at("configured at", wanted.place);
+    }
+    if (auto image = host::plugin_image::map(**file); !image) {
+      return std::move(image).error().at("configured at", wanted.place);
     }
     auto components = wanted.components;
     if (components.empty()) {

@@ -84,7 +84,7 @@ void probe_file(const config& c, const plugin_config& wanted, const catalogue& w
                    {"ok", false},
                    {"error", e.describe()}});
   };
-  auto file = host::plugin_file::load(wanted.file, c.allowed, store);
+  auto file = host::staged_plugin::load(wanted.file, c.allowed, store);
   if (!file) {
     failed(file.error());
     return;

@@ -92,7 +92,7 @@ struct fixture {
       const auto path = std::filesystem::path(TEST_PLUGINS) / (file + ".so");
       auto digest = sha256_of_file(path);
       REQUIRE(digest.ok());
-      auto plugin = host::plugin_file::load(path, {to_hex(*digest)}, folder / "plugins");
+      auto plugin = host::staged_plugin::load(path, {to_hex(*digest)}, folder / "plugins");
       if (!plugin) {
         FAIL(plugin.error().describe());
       }
@@ -228,7 +228,7 @@ TEST_CASE("one agent asks another and continues with its answer", "[host]") {
 
 TEST_CASE("a file whose hash is not listed is not loaded", "[host]") {
   const auto file = std::filesystem::path(TEST_PLUGINS) / "echo.so";
-  const auto r = host::plugin_file::load(file, {std::string(64, '0')}, "/nonexistent");
+  const auto r = host::staged_plugin::load(file, {std::string(64, '0')}, "/nonexistent");
   REQUIRE_FALSE(r.ok());
   CHECK(r.error().code() == errc::denied);
 }
@@ -240,7 +240,7 @@ TEST_CASE("files without manifest, with another ABI or more exports are refused"
     const auto path = std::filesystem::path(TEST_PLUGINS) / file;
     const auto digest = sha256_of_file(path);
     REQUIRE(digest.ok());
-    const auto r = host::plugin_file::load(path, {to_hex(*digest)}, name);
+    const auto r = host::staged_plugin::load(path, {to_hex(*digest)}, name);
     INFO(file);
     REQUIRE_FALSE(r.ok());
     CHECK_THAT(r.error().describe(), Catch::Contains(file));

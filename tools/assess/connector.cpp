@@ -2,7 +2,7 @@
 
 #include "flow/definition.hpp"
 #include "host/instance.hpp"
-#include "host/plugin_file.hpp"
+#include "host/staged_plugin.hpp"
 #include "sdk/manifest/check.hpp"
 
 #include <algorithm>
@@ -195,7 +195,7 @@ result<std::unique_ptr<connector>> connector::open(const node::config& config,
   p.words = std::move(words);
   const auto& place = chosen->plugin->place;
   auto file =
-      host::plugin_file::load(chosen->plugin->file, config.allowed, p.folder.path());
+      host::staged_plugin::load(chosen->plugin->file, config.allowed, p.folder.path());
   if (!file) {
     return std::move(file).error().at("configured at", place);
   }
