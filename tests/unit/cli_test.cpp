@@ -700,11 +700,11 @@ TEST_CASE("what crossdock plugin does not do itself goes to the partner's tool",
 }
 
 TEST_CASE("a partner's tool that is not there is named with the remedy", "[cli]") {
-  const auto t = crossdock_says({"plugin", "check", "a.so"});
+  const auto t = crossdock_says({"plugin", "inspect", "a.so"});
   CHECK(t.code == exit_code::not_found);
-  CHECK(says(t.err, "crossdock plugin check"));
+  CHECK(says(t.err, "crossdock plugin inspect"));
   CHECK(says(t.err, "install the SDK"));
-  CHECK(says(crossdock_says({"plugin", "check", "--json", "a.so"}).out, "\"not_found\""));
+  CHECK(says(crossdock_says({"plugin", "inspect", "--json", "a.so"}).out, "\"not_found\""));
   CHECK(says(crossdock_says({"plugin", "--help"}).out, "inspect"));
 }
 
@@ -751,7 +751,7 @@ TEST_CASE("bash completes commands, options and files", "[cli]") {
   CHECK(offers({"--config", "node-"}) == " node-one.toml ");
   CHECK(offers({"ledger", "verify", "--key", "node-"}) == " node-one.toml ");
   CHECK(offers({"plugin", "insp"}) == " inspect ");
-  CHECK(offers({"plugin", "check", "node-"}) == " node-one.toml ");
+  CHECK(offers({"plugin", "inspect", "node-"}) == " node-one.toml ");
   // An option's value is no command, wherever the option stands.
   CHECK(offers({"--config", "node-one.toml", "node", "re"}) == " reload ");
   CHECK(offers({"completion", "f"}) == " fish ");
