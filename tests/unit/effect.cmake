@@ -1,0 +1,1 @@
+crossdock_test(unit/effect LIBS crossdock_effect crossdock_supervise)
