@@ -66,7 +66,7 @@ settings read_all(const json& config) {
   s.http.response_bytes_max =
       config.value("response_bytes_max", s.http.response_bytes_max);
   s.timeout = std::chrono::milliseconds{config.value("timeout_ms", 15'000)};
-  s.poll = std::chrono::milliseconds{config.value("poll_ms", 2'000)};
+  s.poll = std::chrono::milliseconds{config.value("poll_ms", 500)};
   s.overlap_s = config.value("overlap_s", s.overlap_s);
   s.batch = config.value("batch", s.batch);
   const auto none = json::object();

@@ -1,6 +1,6 @@
 """Every benchmark by its name. A module of its own each: BRIEF, prepare(place),
 measure(place) -> result.Measured, show(whole) -> text."""
 
-from bench import decisions, ledger
+from bench import decisions, detection, ledger
 
-ALL = {"decisions": decisions, "ledger": ledger}
+ALL = {"decisions": decisions, "detection": detection, "ledger": ledger}
