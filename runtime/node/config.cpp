@@ -1,8 +1,7 @@
 #include "node/config.hpp"
 
 #include "base/digest.hpp"
-
-#include <toml++/toml.h>
+#include "base/toml_reader.hpp"
 
 #include <unistd.h>
 
@@ -17,138 +16,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Reads a table key by key; what nobody asked for is an error at the end. The first error
-/// stays, so that callers read everything and look once.
-class reader {
-public:
-  reader(const toml::table& table, std::string file, std::string path,
-         std::optional<error>& first)
-    : table_(table), file_(std::move(file)), path_(std::move(path)), first_(first) {}
-  ~reader() {
-    for (const auto& [key, node] : table_) {
-      if (!seen_.contains(std::string(key.str()))) {
-        fail(node, std::string(key.str()), "unknown key");
-      }
-    }
-  }
-  reader(const reader&) = delete;
-  reader& operator=(const reader&) = delete;
-
-  const toml::node* take(const char* key) {
-    seen_.insert(key);
-    return table_.get(key);
-  }
-
-  std::string text(const char* key, std::string otherwise = "", bool required = false) {
-    const auto* n = take(key);
-    if (n == nullptr) {
-      if (required) {
-        missing(key);
-      }
-      return otherwise;
-    }
-    if (const auto v = n->value<std::string>(); v && !v->empty()) {
-      return *v;
-    }
-    fail(*n, key, "a text is expected here");
-    return otherwise;
-  }
-
-  bool flag(const char* key, bool otherwise) {
-    const auto* n = take(key);
-    if (n == nullptr) {
-      return otherwise;
-    }
-    if (n->is_boolean()) {
-      return n->value_or(otherwise);
-    }
-    fail(*n, key, "true or false is expected here");
-    return otherwise;
-  }
-
-  std::int64_t integer(const char* key, std::int64_t otherwise, std::int64_t low,
-                       std::int64_t high) {
-    const auto* n = take(key);
-    if (n == nullptr) {
-      return otherwise;
-    }
-    if (const auto v = n->value<std::int64_t>(); n->is_integer() && *v >= low && *v <= high) {
-      return *v;
-    }
-    fail(*n, key,
-         "a whole number from " + std::to_string(low) + " to " + std::to_string(high) +
-           " is expected here");
-    return otherwise;
-  }
-
-  std::vector<std::string> texts(const char* key, bool required) {
-    std::vector<std::string> out;
-    const auto* n = take(key);
-    if (n == nullptr) {
-      if (required) {
-        missing(key);
-      }
-      return out;
-    }
-    if (const auto* list = n->as_array()) {
-      for (const auto& item : *list) {
-        const auto v = item.value<std::string>();
-        if (!v) {
-          fail(item, key, "a list of texts is expected here");
-          return out;
-        }
-        out.push_back(*v);
-      }
-      return out;
-    }
-    fail(*n, key, "a list of texts is expected here");
-    return out;
-  }
-
-  void each(const char* key, const std::function<void(const toml::table&, std::string)>& f) {
-    const auto* n = take(key);
-    if (n == nullptr) {
-      return;
-    }
-    if (const auto* list = n->as_array()) {
-      std::size_t i = 0;
-      for (const auto& item : *list) {
-        if (const auto* t = item.as_table()) {
-          f(*t, path_ + key + "." + std::to_string(i++));
-        } else {
-          fail(item, key, "a table [[...]] is expected here");
-        }
-      }
-      return;
-    }
-    fail(*n, key, "a list of tables [[...]] is expected here");
-  }
-
-  void fail(const toml::node& n, const std::string& key, const std::string& why) {
-    if (!first_) {
-      first_ = error(errc::invalid, why)
-                 .at("file", file_)
-                 .at("line", std::to_string(n.source().begin.line))
-                 .at("field", path_ + key);
-    }
-  }
-  void missing(const std::string& key) {
-    if (!first_) {
-      first_ = error(errc::invalid, "this key is missing")
-                 .at("file", file_)
-                 .at("line", std::to_string(table_.source().begin.line))
-                 .at("field", path_ + key);
-    }
-  }
-
-private:
-  const toml::table& table_;
-  std::string file_;
-  std::string path_;
-  std::optional<error>& first_;
-  std::set<std::string> seen_;
-};
-
 result<std::string> read_text(const fs::path& file) {
   std::error_code failure;
   if (!fs::is_regular_file(file, failure)) {
@@ -162,17 +29,6 @@ result<std::string> read_text(const fs::path& file) {
     return error(errc::io, "the configuration file cannot be read").at("file", file.string());
   }
   return text.str();
-}
-
-result<toml::table> parse(const std::string& text, const fs::path& file) {
-  try {
-    return toml::parse(text, file.string());
-  } catch (const toml::parse_error& e) {
-    return error(errc::malformed, "not valid TOML: " + std::string(e.description()))
-      .at("file", file.string())
-      .at("line", std::to_string(e.source().begin.line))
-      .at("column", std::to_string(e.source().begin.column));
-  }
 }
 
 json to_json(const toml::node& n) {
@@ -214,16 +70,16 @@ result<std::set<std::string>> read_lock(const fs::path& file) {
   if (!text) {
     return std::move(text).error();
   }
-  auto table = parse(*text, file);
+  auto table = parse_toml(*text, file);
   if (!table) {
     return std::move(table).error();
   }
   std::set<std::string> out;
   std::optional<error> first;
   {
-    reader top(*table, file.string(), "", first);
+    toml_reader top(*table, file.string(), "", first);
     top.each("file", [&](const toml::table& t, std::string path) {
-      reader r(t, file.string(), std::move(path) + ".", first);
+      toml_reader r(t, file.string(), std::move(path) + ".", first);
       r.text("name");
       const auto hash = r.text("sha256", "", true);
       if (hash.size() == 64 &&
@@ -245,7 +101,7 @@ result<config> read_config(const fs::path& file) {
   if (!bytes) {
     return std::move(bytes).error();
   }
-  auto table = parse(*bytes, file);
+  auto table = parse_toml(*bytes, file);
   if (!table) {
     return std::move(table).error();
   }
@@ -259,9 +115,9 @@ result<config> read_config(const fs::path& file) {
   };
   std::optional<error> first;
   {
-    reader top(*table, file.string(), "", first);
+    toml_reader top(*table, file.string(), "", first);
     if (const auto* n = top.take("node"); n != nullptr && n->is_table()) {
-      reader r(*n->as_table(), file.string(), "node.", first);
+      toml_reader r(*n->as_table(), file.string(), "node.", first);
       c.name = r.text("name", "node");
       c.tenant = r.text("tenant", "default");
       c.data = at(r.text("data", "", true));
@@ -284,7 +140,7 @@ result<config> read_config(const fs::path& file) {
       top.missing("node");
     }
     if (const auto* n = top.take("plugins"); n != nullptr && n->is_table()) {
-      reader r(*n->as_table(), file.string(), "plugins.", first);
+      toml_reader r(*n->as_table(), file.string(), "plugins.", first);
       if (const auto lock = r.text("lock"); !lock.empty()) {
         auto allowed = read_lock(at(lock));
         if (!allowed) {
@@ -303,12 +159,12 @@ result<config> read_config(const fs::path& file) {
     };
     std::vector<owner> owners;
     top.each("plugin", [&](const toml::table& t, std::string path) {
-      reader r(t, file.string(), std::move(path) + ".", first);
+      toml_reader r(t, file.string(), std::move(path) + ".", first);
       plugin_config p;
       p.file = at(r.text("file", "", true));
       p.place = file.string() + ":" + std::to_string(t.source().begin.line);
       r.each("component", [&](const toml::table& ct, std::string inner) {
-        reader cr(ct, file.string(), inner + ".", first);
+        toml_reader cr(ct, file.string(), inner + ".", first);
         component_config one;
         one.id = cr.text("id", "", true);
         one.owner = cr.text("owner");
@@ -339,13 +195,13 @@ result<config> read_config(const fs::path& file) {
       c.plugins.push_back(std::move(p));
     });
     if (const auto* n = top.take("policy"); n != nullptr && n->is_table()) {
-      reader r(*n->as_table(), file.string(), "policy.", first);
+      toml_reader r(*n->as_table(), file.string(), "policy.", first);
       c.policy = at(r.text("file", "", true));
     } else {
       top.missing("policy");
     }
     top.each("autonomy", [&](const toml::table& t, std::string path) {
-      reader r(t, file.string(), std::move(path) + ".", first);
+      toml_reader r(t, file.string(), std::move(path) + ".", first);
       const auto agent = r.text("agent", "*");
       const auto tool = r.text("tool", "*");
       const auto level = gate::autonomy_from(r.text("level", "", true));
@@ -356,11 +212,11 @@ result<config> read_config(const fs::path& file) {
       }
     });
     top.each("flow", [&](const toml::table& t, std::string path) {
-      reader r(t, file.string(), std::move(path) + ".", first);
+      toml_reader r(t, file.string(), std::move(path) + ".", first);
       c.flows.push_back(at(r.text("file", "", true)));
     });
     top.each("principal", [&](const toml::table& t, std::string path) {
-      reader r(t, file.string(), std::move(path) + ".", first);
+      toml_reader r(t, file.string(), std::move(path) + ".", first);
       principal_config p;
       p.name = r.text("name", "", true);
       // "self": whoever runs the node; for demos and development.
