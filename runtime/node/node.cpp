@@ -425,6 +425,17 @@ struct handles {
   current<audit_handle> audit;
   std::mutex mutex;
   std::map<std::string, shell_handle> shells;
+
+  /// Actors hold this object, which holds them: at the end one side lets go.
+  void clear() {
+    gate.set({});
+    effect.set({});
+    escalation.set({});
+    flow.set({});
+    audit.set({});
+    const std::lock_guard lock(mutex);
+    shells.clear();
+  }
 };
 
 struct system_config : caf::actor_system_config {
@@ -548,6 +559,7 @@ public:
       static_cast<void>(store_->commit(std::move(u)));
       store_->close();
     }
+    handles_->clear();
     handles_.reset();
     root_ = nullptr;
     system_.reset();
