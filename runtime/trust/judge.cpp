@@ -4,6 +4,7 @@
 #include "trust/claim.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 namespace crossdock::trust {
 namespace {
@@ -23,7 +24,7 @@ class judging {
 public:
   judging(const candidate& what, const trust_file* trusted, const hash_list& listed,
           const history& before, timestamp now, const overrides& person)
-    : what_(what), trusted_(trusted), before_(before), now_(now), person_(person) {
+    : what_(what), trusted_(trusted), listed_(listed), before_(before), now_(now), person_(person) {
     out_.file = what.file;
     out_.sha256 = to_hex(sha256_of(what.bytes));
     out_.id = text_or(what.manifest, "id");
@@ -76,7 +77,8 @@ private:
     }
     const auto* key = trusted_->find(parsed->id);
     if (key == nullptr) {
-      not_signed(s.file + ": nobody trusts the key " + id + ": it is not in " + trusted_->file);
+      strangers_.push_back(s.file + ": nobody trusts the key " + id + ": it is not in " +
+                           trusted_->file);
       return;
     }
     const auto who = s.file + ": key " + key->name + " (" + id + "): ";
@@ -124,6 +126,9 @@ private:
       not_signed("it is not signed: there is no " + what_.file + ".minisig");
       return;
     }
+    // A signature that says nothing to us spoils no other: a vendor may sign for somebody else.
+    auto& where = out_.signers.empty() ? not_signed_ : out_.notes;
+    std::move(strangers_.begin(), strangers_.end(), std::back_inserter(where));
     if (out_.signers.size() < trusted_->signatures_min) {
       not_signed("it has " + std::to_string(out_.signers.size()) + " good signatures and needs " +
                  std::to_string(trusted_->signatures_min));
@@ -166,7 +171,7 @@ private:
     if (!never_.empty() || (!by_signature && !by_list)) {
       out_.reasons = std::move(never_);
       out_.reasons.insert(out_.reasons.end(), not_signed_.begin(), not_signed_.end());
-      if (trusted_ != nullptr && !by_list) {
+      if (trusted_ != nullptr && !by_list && !listed_.empty()) {
         out_.reasons.push_back("its SHA-256 " + out_.sha256 +
                                " is not in the list of allowed files");
       }
@@ -188,6 +193,7 @@ private:
 
   const candidate& what_;
   const trust_file* trusted_;
+  const hash_list& listed_;
   const history& before_;
   timestamp now_;
   const overrides& person_;
@@ -195,6 +201,7 @@ private:
   verdict out_;
   std::vector<std::string> never_;
   std::vector<std::string> not_signed_;
+  std::vector<std::string> strangers_; ///< signatures of keys that nobody here knows
   cap highest_ = cap::everything();
   bool floor_in_process_ = true;
   bool first_party_ = false;

@@ -71,6 +71,7 @@ struct verdict {
 ///  - A file whose signatures are by enough trusted, unexpired keys that cover its id, and whose
 ///    trusted comments name this id, version and SHA-256, is admitted with the common part of
 ///    those keys' caps, unless it is older than what was here before or asks for more.
+///    A further signature by a key that is not in the trust file is noted and counts for nothing.
 ///  - A file that is in the list is admitted, signed or not: the operator named these bytes.
 ///  - A revoked file, a signature of a revoked key, a trusted key's signature that does not fit
 ///    and a comment that names another file are refused in any case.

@@ -18,5 +18,6 @@
 #include "trust/minisign.hpp"
 #include "trust/rights.hpp"
 #include "trust/safe_file.hpp"
+#include "trust/semver.hpp"
 #include "trust/store.hpp"
 #include "trust/trust_file.hpp"

@@ -413,6 +413,8 @@ TEST_CASE("what does not admit a file is said, all of it", "[trust]") {
   s.trust_text = acme.entry("acme");
 
   SECTION("no signature") {
+    CHECK_THAT(s.judge().why(), !Contains("list of allowed files"));
+    s.listed[std::string(64, '0')] = {};
     const auto v = s.judge();
     CHECK(!v.admitted());
     CHECK_THAT(v.why(), Contains("p.so.minisig") && Contains(to_hex(sha256_of(s.bytes))));
@@ -422,6 +424,14 @@ TEST_CASE("what does not admit a file is said, all of it", "[trust]") {
     const auto v = s.judge();
     CHECK(!v.admitted());
     CHECK_THAT(v.why(), Contains("nobody trusts the key " + other.id()));
+  }
+  SECTION("an unknown key spoils no known one") {
+    s.sign(other);
+    s.sign(acme);
+    const auto v = s.judge();
+    CHECK(v.admitted());
+    CHECK(v.signers.size() == 1);
+    CHECK_THAT(v.notes.at(0), Contains("nobody trusts the key " + other.id()));
   }
   SECTION("another vendor's key") {
     s.trust_text += other.entry("other", "", "[\"other\", \"acm\", \"acme.pricing2\"]");

@@ -21,6 +21,11 @@ struct partner_command {
 /// well.
 inline constexpr partner_command partner_commands[]{
     {"inspect", "Say what a plugin file is and asks for; nothing of it runs"},
+    {"key", "Keys that sign plugin files"},
+    {"sign", "Sign a plugin file"},
+    {"verify", "Say whether a plugin file's signatures hold"},
+    {"comment", "Print the trusted comment that a signature must carry"},
+    {"diff", "Say what changes from one plugin file to another"},
 };
 
 /// The arguments for crossdock-plugin if `arguments` (without the program's name) are a

@@ -35,6 +35,8 @@ cli::exit_code run(std::vector<std::string> arguments, surroundings around) {
   app.set_version_flag("--version", CROSSDOCK_VERSION);
   context c(around);
   add_inspect(app, c);
+  add_signing(app, c);
+  add_diff(app, c);
   try {
     std::reverse(arguments.begin(), arguments.end()); // CLI11 takes them from the back
     app.parse(std::move(arguments));

@@ -46,5 +46,7 @@ private:
 };
 
 void add_inspect(CLI::App& app, context& c);
+void add_signing(CLI::App& app, context& c); ///< key, sign, verify, comment
+void add_diff(CLI::App& app, context& c);
 
 } // namespace crossdock::kit
