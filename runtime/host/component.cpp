@@ -38,11 +38,44 @@ result<void> check_config(const json& schema_json, const json& config) {
   return error(errc::schema, "the component's configuration: " + text).at("field", field);
 }
 
+/// Leaves the component what is in all three.
+result<void> narrow(component& c, const trust::rights& asked, const trust::grant& granted,
+                    const trust::cap& highest) {
+  for (std::size_t k = 0; k < trust::right_kinds; ++k) {
+    if (!granted.names[k]) {
+      continue;
+    }
+    for (const auto& name : *granted.names[k]) {
+      if (!asked.at(k).contains(name)) {
+        return error(errc::invalid, "\"" + name + "\" is granted, and the plugin does not ask "
+                                    "for it: its manifest has no such name there")
+          .at("field", std::string("grant.") + trust::right_names[k]);
+      }
+    }
+  }
+  const auto e = trust::effective(asked, granted, highest);
+  const auto keep = [&](std::set<std::string>& names, trust::right kind) {
+    std::erase_if(names, [&](const std::string& n) { return !e.held.of(kind).contains(n); });
+  };
+  keep(c.consumes, trust::right::consumes);
+  keep(c.produces, trust::right::produces);
+  keep(c.answers, trust::right::answers);
+  keep(c.may_ask, trust::right::asks);
+  keep(c.may_call, trust::right::calls);
+  keep(c.proposes, trust::right::proposes);
+  keep(c.offers, trust::right::offers);
+  keep(c.capabilities, trust::right::capabilities);
+  c.kept_by_grant = e.kept_by_grant;
+  c.kept_by_cap = e.kept_by_cap;
+  return {};
+}
+
 } // namespace
 
 result<std::shared_ptr<const component>>
 component::from_manifest(std::shared_ptr<const staged_plugin> file, std::string_view name,
-                         const json& config, const catalogue& words) {
+                         const json& config, const catalogue& words,
+                         const trust::grant& granted, const trust::cap& highest) {
   const json* entry = file->component(name);
   if (entry == nullptr) {
     return error(errc::not_found, "the plugin " + file->id() + " has no component \"" +
@@ -101,6 +134,9 @@ component::from_manifest(std::shared_ptr<const staged_plugin> file, std::string_
   }
   for (const auto& capability : entry->value("capabilities", json::array())) {
     out->capabilities.insert(capability.get<std::string>());
+  }
+  if (auto r = narrow(*out, trust::asked_by(*entry), granted, highest); !r) {
+    return std::move(r).error().at("component", std::string(name));
   }
   if (const auto it = entry->find("state"); it != entry->end()) {
     out->state_schema = it->value("schema", 1);

@@ -4,6 +4,7 @@
 #include "base/catalogue.hpp"
 #include "host/isolation.hpp"
 #include "host/staged_plugin.hpp"
+#include "trust/rights.hpp"
 
 #include <chrono>
 #include <map>
@@ -25,8 +26,8 @@ struct component_limits {
   std::size_t queue_max = 4096; ///< deliveries held in memory; the rest waits in its rows
 };
 
-/// Effective rights are what the manifest declares; a grant that narrows them comes with
-/// signed plugins. Immutable.
+/// Its rights are what the manifest asks for, the operator grants and the signer's cap allows.
+/// Immutable.
 struct component {
   std::string name; ///< unique on the node: the manifest's component id
   std::shared_ptr<const staged_plugin> file;
@@ -42,16 +43,21 @@ struct component {
   std::set<std::string> proposes;  ///< write tools
   std::set<std::string> offers;    ///< tools of a connector
   std::set<std::string> capabilities;
+  /// What the manifest asks for and does not get.
+  trust::rights kept_by_grant;
+  trust::rights kept_by_cap;
   int state_schema = 1;
   /// How long after a write without an answer a look-up makes sense, per tool.
   std::map<std::string, std::chrono::milliseconds> settle;
 
   /// Reads the manifest's entry, checks its words against the catalogue and `config` against
   /// its config schema. Errors: not_found (no such component, unknown topic or tool), schema
-  /// (config; names the JSON Pointer), each with file and field.
+  /// (config; names the JSON Pointer), invalid (a grant of what the manifest does not ask for),
+  /// each with file and field.
   static result<std::shared_ptr<const component>>
   from_manifest(std::shared_ptr<const staged_plugin> file, std::string_view name,
-                const json& config, const catalogue& words);
+                const json& config, const catalogue& words, const trust::grant& granted = {},
+                const trust::cap& highest = trust::cap::everything());
 };
 
 } // namespace crossdock::host

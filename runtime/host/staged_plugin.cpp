@@ -247,27 +247,6 @@ result<std::shared_ptr<const staged_plugin>> staged_plugin::read(const fs::path&
   return std::shared_ptr<const staged_plugin>(std::move(out));
 }
 
-result<std::shared_ptr<const staged_plugin>>
-staged_plugin::load(const fs::path& file, const std::set<std::string>& allowed,
-                    const fs::path& store) {
-  auto staged = read(file);
-  if (!staged) {
-    return staged;
-  }
-  const auto& hash = (*staged)->sha256_hex();
-  if (!allowed.contains(hash)) {
-    return error(errc::denied, "the plugin's SHA-256 " + hash +
-                                   " is not in the list of allowed files; if you trust "
-                                   "this file, write the "
-                                   "list anew with `crossdock plugin lock`")
-        .at("file", file.string());
-  }
-  if (auto kept = (*staged)->keep(store); !kept) {
-    return std::move(kept).error();
-  }
-  return staged;
-}
-
 result<fs::path> staged_plugin::keep(const fs::path& store) const {
   const auto folder = store / "sha256" / sha256_;
   const auto target = folder / file_.filename();

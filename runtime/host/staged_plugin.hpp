@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
-#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -25,12 +24,6 @@ public:
   /// (manifest), version (ABI); each names the file.
   static result<std::shared_ptr<const staged_plugin>>
   read(const std::filesystem::path& file);
-
-  /// read(), refused unless the hash is in `allowed` (hexadecimal SHA-256), then keep().
-  /// Errors: as of both, and denied (hash not listed).
-  static result<std::shared_ptr<const staged_plugin>>
-  load(const std::filesystem::path& file, const std::set<std::string>& allowed,
-       const std::filesystem::path& store);
 
   ~staged_plugin();
   staged_plugin(const staged_plugin&) = delete;

@@ -2,6 +2,7 @@
 
 #include "base/digest.hpp"
 #include "sdk/manifest/check.hpp"
+#include "trust/trust.hpp"
 #include "flow/single_proposal.hpp"
 
 #include <fmt/format.h>
@@ -136,7 +137,9 @@ private:
         continue;
       }
       out_.plugin_sha256.push_back(to_hex(*digest));
-      if (!source.allowed.contains(to_hex(*digest))) {
+      if (source.trusted) {
+        check_standing(source, p);
+      } else if (!source.allowed.contains(to_hex(*digest))) {
         problem(p.place, p.file.string() +
                              " is not in the list of allowed files; if you trust "
                              "it, write the list anew with `crossdock plugin lock`");
@@ -154,6 +157,38 @@ private:
             fmt::format("plugin {} {}", shown(*m, "id"), shown(*m, "version")));
       }
     }
+  }
+
+  /// As the node will judge the file. What was there before is in a store that only the node's
+  /// user and root may read; who may not is told so.
+  void check_standing(const config& source, const plugin_config& p) {
+    const auto bytes = trust::read_whole_file(p.file, trust::plugin_bytes_max, true);
+    const auto signatures = trust::signatures_beside(p.file);
+    const auto parsed = manifest::from_plugin(p.file.string());
+    const auto* m = std::get_if<json>(&parsed);
+    if (!bytes || !signatures || m == nullptr) {
+      if (m != nullptr) {
+        problem(p.place, !bytes ? bytes.error().describe() : signatures.error().describe());
+      }
+      return;
+    }
+    trust::history before;
+    if (auto store = trust::store::open(source.data / "plugins", trust::store::use::read);
+        store) {
+      before = store->before();
+    } else {
+      warn(p.place + ": versions were not compared with what was here before: " +
+           store.error().describe());
+    }
+    const auto v = trust::judge({p.file.string(), *bytes, *m, *signatures},
+                                source.trusted.get(), listed(source), before, system_clock().now());
+    for (const auto& why : v.reasons) {
+      problem(p.place, p.file.string() + ": " + why);
+    }
+    for (const auto& note : v.notes) {
+      warn(p.place + ": " + note);
+    }
+    out_.seen.push_back(fmt::format("{}: {}", p.file.filename().string(), v.standing_text()));
   }
 
   void check_components(const plugin_config& p, const json& m,

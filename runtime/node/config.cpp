@@ -96,6 +96,14 @@ result<std::set<std::string>> read_lock(const fs::path& file) {
   return out;
 }
 
+trust::hash_list listed(const config& c) {
+  trust::hash_list out;
+  for (const auto& hash : c.allowed) {
+    out[hash].in_process = true;
+  }
+  return out;
+}
+
 result<config> read_config(const fs::path& file) {
   auto bytes = read_text(file);
   if (!bytes) {
@@ -151,6 +159,13 @@ result<config> read_config(const fs::path& file) {
       for (auto& hash : r.texts("sha256", false)) {
         c.allowed.insert(std::move(hash));
       }
+      if (const auto name = r.text("trust"); !name.empty()) {
+        auto trusted = trust::trust_file::read(at(name));
+        if (!trusted) {
+          return std::move(trusted).error();
+        }
+        c.trusted = std::make_shared<const trust::trust_file>(std::move(*trusted));
+      }
     }
     struct owner {
       const toml::node* at;
@@ -188,6 +203,23 @@ result<config> read_config(const fs::path& file) {
             }
           } else {
             cr.fail(*n, "config", "a table is expected here");
+          }
+        }
+        if (const auto* n = cr.take("grant")) {
+          if (const auto* kinds = n->as_table()) {
+            toml_reader gr(*kinds, file.string(), inner + ".grant.", first);
+            for (std::size_t k = 0; k < trust::right_kinds; ++k) {
+              // Nothing is connected for a plugin yet: there is nothing to hand out.
+              if (trust::right(k) == trust::right::endpoints ||
+                  kinds->get(trust::right_names[k]) == nullptr) {
+                continue;
+              }
+              const auto names = gr.texts(trust::right_names[k], false);
+              one.grant.names[k].emplace(names.begin(), names.end());
+            }
+          } else {
+            cr.fail(*n, "grant", "a table of lists, such as { calls = [\"erp.stock\"] }, is "
+                                 "expected here");
           }
         }
         p.components.push_back(std::move(one));

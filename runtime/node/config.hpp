@@ -4,8 +4,10 @@
 #include "base/error.hpp"
 #include "base/json.hpp"
 #include "gate/autonomy.hpp"
+#include "trust/judge.hpp"
 
 #include <filesystem>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -16,6 +18,7 @@ struct component_config {
   std::string id;
   json config = json::object();
   std::string owner = {}; ///< the principal who answers for it; empty: nobody is named
+  trust::grant grant = {};  ///< what it may do of what its manifest asks for
 };
 
 struct plugin_config {
@@ -42,6 +45,8 @@ struct config {
   bool log_json = false;
   std::size_t threads = 0; ///< of the scheduler; 0: one per core
   std::set<std::string> allowed; ///< SHA-256 of plugin files
+  /// Whose signatures count; null: the list alone decides.
+  std::shared_ptr<const trust::trust_file> trusted;
   std::vector<plugin_config> plugins;
   std::filesystem::path policy;
   gate::autonomy_table autonomy;
@@ -54,6 +59,10 @@ struct config {
 /// Reads the file. Relative paths are relative to it. Errors: not_found, malformed, invalid;
 /// each names file, line and field. An unknown key is an error.
 result<config> read_config(const std::filesystem::path& file);
+
+/// The list as the trust room wants it. It names exact files, and these the operator allows in
+/// the node's own process.
+trust::hash_list listed(const config& c);
 
 /// Reads a list of allowed plugin files as `crossdock plugin lock` writes it.
 result<std::set<std::string>> read_lock(const std::filesystem::path& file);

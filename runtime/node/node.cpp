@@ -1,5 +1,7 @@
 #include "node/node.hpp"
 
+#include "node/admission.hpp"
+
 #include "api/api.hpp"
 #include "base/catalogue.hpp"
 #include "base/ids.hpp"
@@ -57,6 +59,7 @@ struct parts {
   std::vector<std::shared_ptr<const host::component>> components;
   std::shared_ptr<const dispatch::routes> routes;
   std::string catalogue_sha256; ///< of the folder, before it was read
+  json standings = json::array(); ///< of the plugin files: on whose word each is here
 };
 
 /// Who gets what, from the components' declarations and the flows' triggers.
@@ -108,7 +111,7 @@ make_routes(const parts& p) {
   return std::shared_ptr<const dispatch::routes>(std::move(out));
 }
 
-result<parts> prepare(const config& c) {
+result<parts> prepare(const config& c, admitting how) {
   parts p;
   if (auto digest = sha256_of_folder(c.catalogue)) {
     p.catalogue_sha256 = *digest;
@@ -150,21 +153,27 @@ result<parts> prepare(const config& c) {
   const auto store = c.data / "plugins";
   std::set<std::string> names;
   for (const auto& wanted : c.plugins) {
-    auto file = host::staged_plugin::load(wanted.file, c.allowed, store);
-    if (!file) {
-      return std::move(file).error().at("configured at", wanted.place);
+    auto in = admit(c, wanted.file, store, how);
+    if (!in) {
+      return std::move(in).error().at("configured at", wanted.place);
     }
-    if (auto image = host::plugin_image::map(**file); !image) {
+    const auto& file = in->file;
+    p.standings.push_back(in->standing.to_json());
+    for (const auto& note : in->standing.notes) {
+      spdlog::warn("{}: {}", wanted.file.string(), note);
+    }
+    if (auto image = host::plugin_image::map(*file); !image) {
       return std::move(image).error().at("configured at", wanted.place);
     }
     auto components = wanted.components;
     if (components.empty()) {
-      for (const auto& one : (*file)->manifest().value("components", json::array())) {
+      for (const auto& one : file->manifest().value("components", json::array())) {
         components.push_back({text_or(one, "id"), json::object()});
       }
     }
     for (const auto& one : components) {
-      auto component = host::component::from_manifest(*file, one.id, one.config, *p.words);
+      auto component = host::component::from_manifest(file, one.id, one.config, *p.words,
+                                                      one.grant, in->standing.highest);
       if (!component) {
         return std::move(component).error().at("configured at", wanted.place);
       }
@@ -659,7 +668,14 @@ private:
   result<void> record_start() {
     json components = json::array();
     for (const auto& c : parts_.components) {
-      components.push_back({{"component", c->name}, {"release", c->file->release()}});
+      json one{{"component", c->name}, {"release", c->file->release()}};
+      if (!c->kept_by_grant.empty()) {
+        one["not_granted"] = c->kept_by_grant.to_json();
+      }
+      if (!c->kept_by_cap.empty()) {
+        one["beyond_cap"] = c->kept_by_cap.to_json();
+      }
+      components.push_back(std::move(one));
     }
     json flows = json::array();
     for (const auto& f : parts_.flows) {
@@ -668,7 +684,8 @@ private:
     ledger::unit u;
     u.name = "node.start";
     u.cls = ledger::record_class::a;
-    u.apply = [components, flows, name = config_.name, definitions = parts_.flows,
+    u.apply = [components, flows, standings = parts_.standings, name = config_.name,
+               definitions = parts_.flows,
                policy = parts_.policy->sha256(),
                file = config_.sha256](ledger::transaction& tx) -> result<void> {
       // A flow whose text changed under its version ends the start here, with a sentence.
@@ -687,6 +704,7 @@ private:
                   {"policy_sha256", policy},
                   {"file_sha256", file},
                   {"components", components},
+                  {"plugins", standings},
                   {"flows", flows}};
       auto seq = tx.append(r);
       return seq ? result<void>() : std::move(seq).error();
@@ -889,6 +907,18 @@ private:
     for (const auto& c : parts_.components) {
       auto state = ask_status(self, shells[c->name]);
       state["component"] = c->name;
+      for (const auto& one : parts_.standings) {
+        if (one.at("sha256") == c->file->sha256_hex()) {
+          state["standing"] = one.at("standing");
+          state["signers"] = one.at("signers");
+        }
+      }
+      if (!c->kept_by_grant.empty()) {
+        state["not_granted"] = c->kept_by_grant.to_json();
+      }
+      if (!c->kept_by_cap.empty()) {
+        state["beyond_cap"] = c->kept_by_cap.to_json();
+      }
       out.push_back(std::move(state));
     }
     return out;
@@ -1009,6 +1039,51 @@ private:
 
 } // namespace
 
+namespace {
+
+/// A plugin file that was not let in is on record even though the node does not start. What goes
+/// wrong here is logged: the refusal stands either way.
+void record_refusal(const config& c, const error& why) {
+  ledger::options o;
+  o.directory = c.data / "ledger";
+  o.origin = "crossdock/" + c.name;
+  o.migrations = all_migrations();
+  std::error_code failure;
+  std::filesystem::create_directories(o.directory, failure);
+  if (auto plan = ledger::plan_upgrade(o.directory, o.migrations);
+      !plan || (!plan->steps.empty() && !plan->copy.empty())) {
+    spdlog::warn("the refusal is not in the ledger: it has to be upgraded first");
+    return;
+  }
+  auto store = ledger::store::open(std::move(o));
+  if (!store) {
+    spdlog::warn("the refusal is not in the ledger: {}", store.error().describe());
+    return;
+  }
+  ledger::unit u;
+  u.name = "node.refused";
+  u.cls = ledger::record_class::a;
+  u.apply = [&](ledger::transaction& tx) -> result<void> {
+    ledger::record r;
+    r.kind = "node";
+    r.cls = ledger::record_class::a;
+    r.source = "node";
+    r.target = c.name;
+    r.detail = {{"what", "plugin refused"},
+                {"version", version},
+                {"file_sha256", c.sha256},
+                {"reason", why.describe().substr(0, 4000)}};
+    auto seq = tx.append(r);
+    return seq ? result<void>() : std::move(seq).error();
+  };
+  if (auto done = (*store)->commit(std::move(u)); !done) {
+    spdlog::warn("the refusal is not in the ledger: {}", done.error().describe());
+  }
+  (*store)->close();
+}
+
+} // namespace
+
 int exit_code_of(const error& e) {
   switch (e.code()) {
   case errc::busy:
@@ -1022,8 +1097,11 @@ int exit_code_of(const error& e) {
 
 result<std::unique_ptr<running_node>>
 running_node::start(const config& c, std::function<void(const error&)> halted) {
-  auto p = prepare(c);
+  auto p = prepare(c, admitting::remember);
   if (!p) {
+    if (p.error().code() == errc::denied) {
+      record_refusal(c, p.error());
+    }
     return std::move(p).error();
   }
   auto n = std::make_unique<node>(c, std::move(*p), std::move(halted));
@@ -1043,7 +1121,7 @@ json known_schema() {
 }
 
 result<void> check(const config& c) {
-  auto p = prepare(c);
+  auto p = prepare(c, admitting::look);
   return p ? result<void>() : std::move(p).error();
 }
 

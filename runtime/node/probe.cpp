@@ -1,38 +1,14 @@
 #include "node/probe.hpp"
 
 #include "host/instance.hpp"
+#include "node/admission.hpp"
 
 #include <spdlog/spdlog.h>
 
-#include <unistd.h>
-
 #include <chrono>
-#include <cstdlib>
 
 namespace crossdock::node {
 namespace {
-
-namespace fs = std::filesystem;
-
-/// The files are loaded from copies here, not from the node's own store: whoever asks may
-/// be another user.
-class private_folder {
-public:
-  private_folder() {
-    std::string name = (fs::temp_directory_path() / "crossdock-probe-XXXXXX").string();
-    path_ = ::mkdtemp(name.data()) == nullptr ? fs::path() : fs::path(name);
-  }
-  ~private_folder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  private_folder(const private_folder&) = delete;
-  private_folder& operator=(const private_folder&) = delete;
-  const fs::path& path() const { return path_; }
-
-private:
-  fs::path path_;
-};
 
 host::instance_host quiet_host() {
   host::instance_host h;
@@ -77,29 +53,31 @@ bool is_connector(const json& manifest, const std::string& id) {
 }
 
 void probe_file(const config& c, const plugin_config& wanted, const catalogue& words,
-                const fs::path& store, json& out) {
+                json& out) {
   const auto failed = [&](const error& e) {
     out.push_back({{"component", wanted.file.filename().string()},
                    {"plugin", ""},
                    {"ok", false},
                    {"error", e.describe()}});
   };
-  auto file = host::staged_plugin::load(wanted.file, c.allowed, store);
-  if (!file) {
-    failed(file.error());
+  auto in = admit(c, wanted.file, c.data / "plugins", admitting::look);
+  if (!in) {
+    failed(in.error());
     return;
   }
+  const auto& file = in->file;
   auto components = wanted.components;
   if (components.empty()) {
-    for (const auto& one : (*file)->manifest().value("components", json::array())) {
+    for (const auto& one : file->manifest().value("components", json::array())) {
       components.push_back({text_or(one, "id"), json::object()});
     }
   }
   for (const auto& one : components) {
-    if (!is_connector((*file)->manifest(), one.id)) {
+    if (!is_connector(file->manifest(), one.id)) {
       continue;
     }
-    auto what = host::component::from_manifest(*file, one.id, one.config, words);
+    auto what = host::component::from_manifest(file, one.id, one.config, words, one.grant,
+                                               in->standing.highest);
     if (what) {
       out.push_back(probed(*what));
     } else {
@@ -113,10 +91,9 @@ void probe_file(const config& c, const plugin_config& wanted, const catalogue& w
 json probe_connectors(const config& c) {
   json out = json::array();
   const auto words = catalogue::load(c.catalogue);
-  const private_folder store;
   for (const auto& wanted : c.plugins) {
     if (words) {
-      probe_file(c, wanted, **words, store.path(), out);
+      probe_file(c, wanted, **words, out);
     }
   }
   return out;

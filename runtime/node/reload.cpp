@@ -220,6 +220,12 @@ difference differences(const rules& before, const checked& after) {
   if (old.allowed != fresh.allowed && d.refused.empty()) {
     d.refused.push_back({"plugins.lock", "", ""});
   }
+  const auto trusts = [](const config& c) {
+    return c.trusted ? c.trusted->sha256 : std::string();
+  };
+  if (trusts(old) != trusts(fresh) && d.refused.empty()) {
+    d.refused.push_back({"plugins.trust", trusts(old), trusts(fresh)});
+  }
   auto& changes = d.changes;
   if (old.log_level != fresh.log_level) {
     changes.push_back({"node.log_level", old.log_level, fresh.log_level});

@@ -132,7 +132,7 @@ TEST_CASE("the trust file decides as a node would", "[kit]") {
   const auto trust = [&](const std::string& ids) {
     std::ofstream(w.file("trust.toml"))
       << "[[key]]\nname = \"acme\"\npublic_key = \"" << key << "\"\nid_prefixes = [\"" << ids
-      << "\"]\n";
+      << "\"]\ncap = \"everything\"\n";
     ::chmod(w.file("trust.toml").c_str(), 0644);
     return w.says({"verify", w.file("echo.so"), "--trust", w.file("trust.toml")});
   };

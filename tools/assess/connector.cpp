@@ -2,7 +2,7 @@
 
 #include "flow/definition.hpp"
 #include "host/instance.hpp"
-#include "host/staged_plugin.hpp"
+#include "node/admission.hpp"
 #include "sdk/manifest/check.hpp"
 
 #include <algorithm>
@@ -11,7 +11,6 @@
 #include <thread>
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 namespace crossdock::assess {
 namespace {
@@ -25,35 +24,6 @@ constexpr int attempts_max = 4;
 constexpr milliseconds pause_first{250};
 /// A page may take longer than what a live decision would wait for.
 constexpr milliseconds call_time{60'000};
-
-class temporary_folder {
-public:
-  static result<temporary_folder> make() {
-    std::error_code failure;
-    auto pattern =
-        (fs::temp_directory_path(failure) / "crossdock-assess-XXXXXX").string();
-    if (failure || ::mkdtemp(pattern.data()) == nullptr) {
-      return error(errc::io, "a temporary folder for the connector's copy cannot be made")
-          .at("folder", pattern);
-    }
-    return temporary_folder(pattern);
-  }
-  explicit temporary_folder(fs::path path) : path_(std::move(path)) {}
-  temporary_folder(temporary_folder&& other) noexcept : path_(std::move(other.path_)) {
-    other.path_.clear();
-  }
-  temporary_folder& operator=(temporary_folder&&) = delete;
-  ~temporary_folder() {
-    if (!path_.empty()) {
-      std::error_code ignored;
-      fs::remove_all(path_, ignored);
-    }
-  }
-  const fs::path& path() const { return path_; }
-
-private:
-  fs::path path_;
-};
 
 /// The manifest of a plugin file, read without running an instruction of it.
 result<json> manifest_of(const node::plugin_config& p) {
@@ -73,6 +43,15 @@ result<json> manifest_of(const node::plugin_config& p) {
                    (problems.empty() ? "unreadable" : problems.front().text()))
       .at("file", p.file.string())
       .at("configured at", p.place);
+}
+
+trust::grant grant_of(const node::plugin_config& p, const std::string& component) {
+  for (const auto& one : p.components) {
+    if (one.id == component) {
+      return one.grant;
+    }
+  }
+  return {};
 }
 
 /// The manifest entries of the configured components of a plugin.
@@ -161,9 +140,6 @@ std::string said(const json& answer) {
 } // namespace
 
 struct connector::parts {
-  explicit parts(temporary_folder f) : folder(std::move(f)) {}
-
-  temporary_folder folder;
   std::shared_ptr<const catalogue> words;
   std::shared_ptr<const host::component> component;
   std::shared_ptr<clock> time = std::make_shared<system_clock>();
@@ -185,22 +161,19 @@ result<std::unique_ptr<connector>> connector::open(const node::config& config,
   if (!chosen) {
     return std::move(chosen).error();
   }
-  auto folder = temporary_folder::make();
-  if (!folder) {
-    return std::move(folder).error();
-  }
   std::unique_ptr<connector> out(new connector);
-  out->parts_ = std::make_unique<parts>(std::move(*folder));
+  out->parts_ = std::make_unique<parts>();
   auto& p = *out->parts_;
   p.words = std::move(words);
   const auto& place = chosen->plugin->place;
-  auto file =
-      host::staged_plugin::load(chosen->plugin->file, config.allowed, p.folder.path());
-  if (!file) {
-    return std::move(file).error().at("configured at", place);
+  auto in = node::admit(config, chosen->plugin->file, config.data / "plugins",
+                        node::admitting::look);
+  if (!in) {
+    return std::move(in).error().at("configured at", place);
   }
   auto granted = host::component::from_manifest(
-      *file, chosen->component, read_only(chosen->config, chosen->schema), *p.words);
+      in->file, chosen->component, read_only(chosen->config, chosen->schema), *p.words,
+      grant_of(*chosen->plugin, chosen->component), in->standing.highest);
   if (!granted) {
     return std::move(granted).error().at("configured at", place);
   }

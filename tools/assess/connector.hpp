@@ -20,7 +20,7 @@ namespace crossdock::assess {
 class connector {
 public:
   /// `component`: which one, if several connectors offer a history; empty: the only one.
-  /// Errors: as host::staged_plugin::load and host::component::from_manifest; not_found (no
+  /// Errors: as node::admit and host::component::from_manifest; not_found (no
   /// connector offers a history, or none has this name), invalid (there are several).
   static result<std::unique_ptr<connector>> open(const node::config& config,
                                                  std::shared_ptr<const catalogue> words,

@@ -41,6 +41,8 @@ struct words {
   std::string file;
   std::vector<std::string> files;
   std::string output = "plugins.lock";
+  stage_words stage;
+  bool staged = false;
   std::string shell;
   wait_words wait;
   bool dry_run = false;
@@ -251,7 +253,20 @@ private:
 
   void add_files() {
     auto* plugins = group("plugin", "Plugins");
-    command(plugins, "list", "What the node runs", plugin_list);
+    auto* list = command(plugins, "list", "What the node runs", [this](session& s) {
+      return w_.staged ? plugin_staged(s) : plugin_list(s);
+    });
+    list->add_flag("--staged", w_.staged,
+                   "What was put into the store of the node of --config, by whom and why");
+    auto* stage = command(plugins, "stage",
+                          "Judge plugin files and put them into the node's store",
+                          [this](session& s) { return plugin_stage(s, w_.stage); });
+    stage->add_option("file", w_.stage.files, "Plugin files (.so), signatures beside them")
+        ->required();
+    stage->add_option("--allow-downgrade", w_.stage.downgrade_reason,
+                      "Why an older version is wanted back; it goes on the record");
+    stage->add_option("--accept-wider", w_.stage.wider_accepted_by,
+                      "Who accepts that a file asks for more than the one before it");
     auto* lock =
         command(plugins, "lock", "Write the list of files that may be loaded",
                 [this](session& s) { return plugin_lock(s, w_.files, w_.output); });

@@ -103,6 +103,19 @@ ending watch(session& s, const watch_words& w);
 /// `file` empty: the one of --config; without any, the machine and the running node alone.
 ending doctor(session& s, const std::filesystem::path& file);
 
+// -- plugin_stage.cpp
+// ------------------------------------------------------------------------
+struct stage_words {
+  std::vector<std::string> files;
+  std::string downgrade_reason;  ///< why an older version is wanted back
+  std::string wider_accepted_by; ///< who accepts that a file asks for more
+};
+/// Into the store of the node of --config. Errors: denied, with every reason; of the store.
+ending plugin_stage(session& s, const stage_words& w);
+/// What was staged and admitted there, in order.
+ending plugin_staged(session& s);
+
+
 // -- files alone
 // -----------------------------------------------------------------------------
 ending config_check(session& s, const std::filesystem::path& file);

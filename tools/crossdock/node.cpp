@@ -181,20 +181,24 @@ ending plugin_list(session& s) {
   // The node gives a list, or an object with one.
   const auto list =
       answer->is_array() ? *answer : answer->value("plugins", json::array());
-  table t({{"plugin"}, {"version"}, {"component"}, {"kind"}, {"executor"}, {"sha256"}});
+  table t({{"plugin"}, {"version"}, {"component"}, {"kind"}, {"executor"}, {"standing"}, {"sha256"}});
   for (const auto& p : list) {
     const auto components = p.value("components", json::array());
     const auto id = shown(p, p.contains("plugin") ? "plugin" : "id");
     const auto hash = shown(p, "sha256").substr(0, 16);
+    auto standing = shown(p, "standing");
+    for (const auto& signer : p.value("signers", json::array())) {
+      standing += (standing == "signed" ? " by " : " and ") + shown(signer, "key");
+    }
     if (components.empty()) {
       t.row({id, shown(p, "version"), shown(p, "component"), shown(p, "kind"),
-             shown(p, "executor"), hash});
+             shown(p, "executor"), standing, hash});
     }
     for (const auto& c : components) {
       t.row({id, shown(p, "version"),
              c.is_string() ? c.get<std::string>()
                            : shown(c, c.contains("id") ? "id" : "component"),
-             shown(c, "kind"), shown(c, "executor"), hash});
+             shown(c, "kind"), shown(c, "executor"), standing, hash});
     }
   }
   if (t.empty()) {
