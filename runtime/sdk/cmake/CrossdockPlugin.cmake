@@ -99,16 +99,35 @@ macro(crossdock_add_linked_plugin_ target file)
   endif()
 endmacro()
 
+# A rustc that is found may be a stand-in that has no compiler behind it.
+function(crossdock_find_rustc_)
+  if(CROSSDOCK_RUSTC)
+    return()
+  endif()
+  find_program(rustc_in_path NAMES rustc NO_CACHE)
+  foreach(candidate IN ITEMS ${rustc_in_path} /usr/bin/rustc)
+    execute_process(COMMAND ${candidate} --version RESULT_VARIABLE failed OUTPUT_QUIET ERROR_QUIET)
+    if(failed EQUAL 0)
+      set(CROSSDOCK_RUSTC ${candidate} CACHE FILEPATH "The Rust compiler")
+      return()
+    endif()
+  endforeach()
+  message(FATAL_ERROR "a Rust plugin needs a rustc that works: apt-get install rustc")
+endfunction()
+
 # rustc exports what is #[no_mangle] pub extern and nothing else, so it needs no version script.
 macro(crossdock_add_rust_plugin_ target file source)
   if(NOT "${ARGN}" STREQUAL "" OR ARG_LIBRARIES)
     message(FATAL_ERROR
       "a Rust plugin has one SOURCES file, the crate's root, and no LIBRARIES: ${ARG_NAME}")
   endif()
-  find_program(CROSSDOCK_RUSTC NAMES rustc DOC "The Rust compiler" REQUIRED)
+  crossdock_find_rustc_()
   cmake_path(ABSOLUTE_PATH ARG_SOURCES BASE_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}
     OUTPUT_VARIABLE root)
   string(MAKE_C_IDENTIFIER ${ARG_NAME} crate)
+  # CMake cannot read rustc's depfiles (their comments): modules beside the root count.
+  cmake_path(GET root PARENT_PATH modules)
+  file(GLOB_RECURSE modules CONFIGURE_DEPENDS ${modules}/*.rs)
   if(CMAKE_BUILD_TYPE STREQUAL "Debug")
     set(optimised -C debuginfo=2)
   else()
@@ -119,10 +138,9 @@ macro(crossdock_add_rust_plugin_ target file source)
     COMMAND ${CMAKE_COMMAND} -E env CROSSDOCK_RUST_ABI=${CROSSDOCK_RUST_ABI}
       ${CROSSDOCK_RUSTC} --edition 2021 --crate-type cdylib --crate-name ${crate} ${optimised}
       -D warnings -C strip=none -C link-args=-Wl,-z,now,-z,relro,-z,nodelete,-z,noexecstack
-      --emit link=${file},dep-info=${CMAKE_CURRENT_BINARY_DIR}/${ARG_NAME}.d ${root}
+      --emit link=${file} ${root}
     ${after}
-    DEPENDS ${root} ${CROSSDOCK_RUST_ABI} ${after_depends}
-    DEPFILE ${CMAKE_CURRENT_BINARY_DIR}/${ARG_NAME}.d
+    DEPENDS ${root} ${modules} ${CROSSDOCK_RUST_ABI} ${after_depends}
     COMMENT "Rust plugin ${ARG_NAME}" VERBATIM)
   add_custom_target(${target} ALL DEPENDS ${file})
 endmacro()

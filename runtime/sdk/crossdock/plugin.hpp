@@ -11,6 +11,7 @@
 /// when it throws; no exception leaves the plugin; instances share nothing.
 #pragma once
 
+#include <cstddef>
 #include <cstdlib>
 #include <cxxabi.h>
 #include <memory>
@@ -422,10 +423,13 @@ inline cdk_status create_named(const cdk_host* host, cdk_str component, cdk_byte
   });
 }
 
+/// What every host of major 1 passes at least; what later minors append is read with CDK_HAS.
+constexpr auto event_bytes_1_0 = offsetof(cdk_event, tag) + sizeof(cdk_event::tag);
+
 inline cdk_status handle(cdk_instance* i, cdk_step* s, const cdk_event* e,
                          cdk_error* error) noexcept {
   return guarded(error, [&] {
-    if (!e || e->struct_size < sizeof(cdk_event))
+    if (!e || e->struct_size < event_bytes_1_0)
       return fail(error, CDK_E_INVALID, "the host's event is smaller than contract 1.0");
     return instance(i).handle(s, *e);
   });
@@ -517,6 +521,11 @@ inline const cdk_plugin* table() noexcept {
 } // namespace detail
 } // namespace crossdock::sdk
 
+/// The oldest host that the plugin runs on; plugin.toml says the same in abi.min_host_minor.
+#ifndef CDK_MIN_HOST_MINOR
+#define CDK_MIN_HOST_MINOR 0
+#endif
+
 #define CROSSDOCK_SDK_CONCAT_(a, b) a##b
 #define CROSSDOCK_SDK_CONCAT(a, b) CROSSDOCK_SDK_CONCAT_(a, b)
 #define CROSSDOCK_SDK_COMPONENT(component_id, type, n)                                   \
@@ -544,7 +553,7 @@ crossdock_plugin_v1(void) {
                                   sizeof(cdk_entry),
                                   CDK_ABI_MAJOR,
                                   CDK_TARGET_MINOR,
-                                  0,
+                                  CDK_MIN_HOST_MINOR,
                                   0,
                                   ::crossdock::sdk::detail::table()};
   return &entry;

@@ -4,7 +4,11 @@
 ///   node_with<credit_hold> node{{{"overdue_days", 30}}};
 ///   node.on_call("erp.receivables.open", {{"oldest", 12}});
 ///   node.deliver("order.held", {{"order", "SO-1"}, {"customer", "C-7"}});
-///   CHECK(node.proposals.at(0).tool == "erp.order.release");
+///   node.expect_proposal("erp.order.release", {{"order", "SO-1"}});
+///
+/// The same with a built file, in any language, and then also with the rights of its manifest:
+///
+///   fake_node node{load("plugins/credit-hold.so"), "acme.credit-hold", {{"overdue_days", 30}}};
 ///
 /// What is guaranteed: as in the node, a step's effects happen together or not at all,
 /// memory is committed with them, and answers, timers and timeouts arrive as events in
@@ -13,8 +17,10 @@
 
 #include <algorithm>
 #include <mutex>
-#include <queue>
+#include <set>
 
+#include <crossdock/testing_expect.hpp>
+#include <crossdock/testing_file.hpp>
 #include <crossdock/testing_records.hpp>
 
 namespace crossdock::sdk::testing {
@@ -26,18 +32,22 @@ public:
   using creator =
       std::function<cdk_status(const cdk_host*, cdk_bytes, cdk_instance**, cdk_error*)>;
 
-  /// A component of a loaded plugin file.
+  /// A component of a plugin file, with no other rights than its manifest declares: as in the
+  /// node, what it may not do is refused, and a capability it did not name does not exist.
+  fake_node(const loaded_plugin& plugin, const std::string& component,
+            const json& config = json::object())
+      : fake_node{plugin.entry->plugin, creator_of(plugin.entry, component), config,
+                  plugin.component(component)} {}
+
+  /// A component behind an entry, with all rights.
   fake_node(const cdk_entry* entry, const std::string& component,
             const json& config = json::object())
-      : fake_node{entry->plugin,
-                  [entry, component](const cdk_host* h, cdk_bytes c, cdk_instance** out,
-                                     cdk_error* e) {
-                    return entry->plugin->create(h, detail::str(component), c, out, e);
-                  },
-                  config} {}
+      : fake_node{entry->plugin, creator_of(entry, component), config} {}
 
-  fake_node(const cdk_plugin* table, creator create, json config)
-      : table_{table}, create_{std::move(create)}, config_(std::move(config)) {
+  /// `manifest` is the component's entry in the manifest, or null for all rights.
+  fake_node(const cdk_plugin* table, creator create, json config, json manifest = nullptr)
+      : table_{table}, create_{std::move(create)}, config_(std::move(config)),
+        manifest_(std::move(manifest)) {
     fill_tables();
     make();
   }
@@ -51,8 +61,79 @@ public:
   std::vector<made_proposal> proposals;
   std::vector<given_reply> replies;
   std::vector<logged_line> logs; ///< kept even if the step fails
+  /// Values that are no JSON are json::binary.
   std::map<std::string, json> memory;
   std::map<std::string, double> metrics; ///< counters summed, gauges latest
+  /// What the host did not accept, with the reason and the remedy; kept if the step fails.
+  std::vector<std::string> refusals;
+
+  // -- expectations
+  // -------------------------------------------------------------------------
+  // Each throws expectation_failed that says what was expected and lists what came. Payloads
+  // and arguments need to mention only what matters.
+
+  /// Exactly one event was sent on `topic`, and it has these members.
+  const sent_event& expect_sent(const std::string& topic,
+                                const json& members = json::object()) const {
+    return only("one event on " + topic, sent, members,
+                [&](const sent_event& e) { return e.topic == topic; },
+                [](const sent_event& e) -> const json& { return e.payload; });
+  }
+  /// Exactly one proposal of `tool` was made, and its arguments have these members.
+  const made_proposal& expect_proposal(const std::string& tool,
+                                       const json& members = json::object()) const {
+    return only("one proposal of " + tool, proposals, members,
+                [&](const made_proposal& p) { return p.tool == tool; },
+                [](const made_proposal& p) -> const json& { return p.args; });
+  }
+  /// Exactly one call of `tool` or question of that name waits for its answer.
+  const made_request& expect_request(const std::string& name,
+                                     const json& members = json::object()) const {
+    return only("one open request of " + name, requests_, members,
+                [&](const made_request& r) { return r.name == name; },
+                [](const made_request& r) -> const json& { return r.payload; });
+  }
+  /// Nothing was sent, proposed, asked, called or answered, and no timer runs.
+  void expect_no_effects() const {
+    if (!sent.empty() || !proposals.empty() || !requests_.empty() || !replies.empty() ||
+        !timers_.empty())
+      throw expectation_failed{"expected: no effects" + came()};
+  }
+  /// Memory holds `value` under `key`.
+  void expect_memory(const std::string& key, const json& value) const {
+    const auto found = memory.find(key);
+    if (found == memory.end() || found->second != value)
+      throw expectation_failed{"expected: memory '" + key + "' is " + value.dump() + came()};
+  }
+  /// A step succeeded; use it around deliver() and the others.
+  void expect_done(cdk_status status) const {
+    if (status < 0)
+      throw expectation_failed{"expected: the step is done\n  but it said " +
+                               std::string{status_name(status)} +
+                               (error_.empty() ? "" : ": " + error_)};
+  }
+  /// Everything that came of the steps so far, as lines for people.
+  std::string summary() const {
+    std::string out;
+    const auto line = [&](const std::string& text) { out += "\n    " + text; };
+    for (const auto& e : sent)
+      line("sent " + e.topic + " " + e.payload.dump());
+    for (const auto& p : proposals)
+      line("proposed " + p.tool + " " + p.args.dump());
+    for (const auto& r : requests_)
+      line("waits for " + r.kind + " " + r.name + " " + r.payload.dump());
+    for (const auto& t : timers_)
+      line("timer at " + rfc3339(t.due_ns) + " " + t.tag);
+    for (const auto& r : replies)
+      line("answered " + std::string{status_name(r.status)} + " " + r.payload.dump());
+    for (const auto& [key, value] : memory)
+      line("remembers " + key + ": " + (value.is_binary() ? "(bytes)" : value.dump()));
+    for (const auto& why : refusals)
+      line("was refused: " + why);
+    if (!error_.empty())
+      line("last step failed: " + error_);
+    return out;
+  }
 
   /// Requests without an answer yet.
   const std::vector<made_request>& outstanding() const { return requests_; }
@@ -93,6 +174,7 @@ public:
   }
   cdk_status deliver(const std::string& topic, const json& payload,
                      const std::string& key = {}, const std::string& id = {}) {
+    declared("consumes", "topic", topic);
     cdk_event e = blank(CDK_EV_MESSAGE);
     const auto text = payload.dump();
     e.topic = detail::str(topic);
@@ -103,15 +185,18 @@ public:
   }
   /// Asks this component. A deferred answer appears in `replies` later.
   answered ask(const std::string& question, const json& payload) {
+    declared("answers", "question", question);
     return request_of(CDK_EV_ASK, question, payload, {});
   }
   /// Calls a tool of this connector.
   answered call(const std::string& tool, const json& args,
                 const std::string& idempotency_key = {}) {
+    declared("offers", "tool", tool);
     return request_of(CDK_EV_CALL, tool, args, idempotency_key);
   }
   answered lookup(const std::string& tool, const json& args,
                   const std::string& idempotency_key) {
+    declared("offers", "tool", tool);
     return request_of(CDK_EV_LOOKUP, tool, args, idempotency_key);
   }
   cdk_status configure(const json& config) {
@@ -128,7 +213,7 @@ public:
     const auto it = std::find_if(requests_.begin(), requests_.end(),
                                  [&](const made_request& r) { return r.id == id; });
     if (it == requests_.end())
-      throw std::logic_error{"no outstanding request " + std::to_string(id)};
+      throw expectation_failed{"expected: an open request " + std::to_string(id) + came()};
     const made_request r = *it;
     requests_.erase(it);
     return result(r, answer{payload, status});
@@ -192,6 +277,7 @@ public:
       }
     }
     now_ns_ = until;
+    forget_expired();
   }
 
   // -- life
@@ -257,6 +343,7 @@ private:
     std::vector<given_reply> replies;
     std::vector<made_proposal> proposals;
     std::map<std::string, std::optional<std::string>> memory;
+    std::map<std::string, std::int64_t> expiry; ///< of what memory puts for a time
     std::deque<std::string> arena; ///< bytes handed out by memory get
   };
 
@@ -273,9 +360,99 @@ private:
     const auto text = detail::view(b);
     return text.empty() ? json{} : json::parse(text.begin(), text.end());
   }
+  /// What is no JSON is kept as bytes.
+  static json parsed_or_bytes(std::string_view text) {
+    auto j = json::parse(text.begin(), text.end(), nullptr, false);
+    return j.is_discarded() ? json::binary({text.begin(), text.end()}) : j;
+  }
+  static std::string stored(const json& value) {
+    if (!value.is_binary())
+      return value.dump();
+    return {value.get_binary().begin(), value.get_binary().end()};
+  }
+  static creator creator_of(const cdk_entry* entry, const std::string& component) {
+    return [entry, component](const cdk_host* h, cdk_bytes c, cdk_instance** out,
+                              cdk_error* e) {
+      return entry->plugin->create(h, detail::str(component), c, out, e);
+    };
+  }
+
+  std::string came() const {
+    const auto all = summary();
+    return "\n  but it came to:" + (all.empty() ? std::string{" nothing"} : all);
+  }
+  template <class Record, class Wanted, class Payload>
+  const Record& only(const std::string& what, const std::vector<Record>& all,
+                     const json& members, Wanted wanted, Payload payload) const {
+    const auto count = std::count_if(all.begin(), all.end(), wanted);
+    if (count != 1)
+      throw expectation_failed{"expected: " + what + ", there are " +
+                               std::to_string(count) + came()};
+    const auto& found = *std::find_if(all.begin(), all.end(), wanted);
+    if (const auto why = internal::difference(members, payload(found)); !why.empty())
+      throw expectation_failed{"expected: " + what + " with " + members.dump() + "\n  but " +
+                               why + came()};
+    return found;
+  }
+
+  // -- the manifest's rights
+  /// Whether the manifest names `word` in `list`, whose entries are words or objects.
+  bool may(const char* list, const char* member, std::string_view word) const {
+    if (manifest_.is_null())
+      return true;
+    for (const auto& entry : manifest_.at(list))
+      if ((entry.is_object() ? entry.at(member) : entry) == word)
+        return true;
+    return false;
+  }
+  /// For what a test sends in: a node would never deliver it.
+  void declared(const char* list, const char* member, const std::string& word) const {
+    if (!may(list, member, word))
+      throw std::logic_error{"a node would not deliver '" + word + "': " +
+                             manifest_.at("id").get<std::string>() +
+                             " does not name it under " + list + " in plugin.toml"};
+  }
+  cdk_status refuse(cdk_status status, std::string why) {
+    refusals.push_back(std::move(why));
+    return status;
+  }
+  cdk_status check(const char* list, const char* member, std::string_view word) {
+    if (may(list, member, word))
+      return CDK_OK;
+    return refuse(CDK_E_DENIED, "'" + std::string{word} + "' is not under " + list +
+                                    " of " + manifest_.at("id").get<std::string>() +
+                                    " in plugin.toml");
+  }
+  static std::size_t effects_of(const buffer& b) {
+    return b.sent.size() + b.requests.size() + b.timers.size() + b.replies.size() +
+           b.proposals.size() + b.cancelled.size();
+  }
+  cdk_status room_for(const buffer& b, std::uint64_t bytes) {
+    if (effects_of(b) >= limits_.effects_per_step_max)
+      return refuse(CDK_E_LIMIT, "more than " + std::to_string(limits_.effects_per_step_max) +
+                                     " effects in one step");
+    if (bytes > limits_.payload_bytes_max)
+      return refuse(CDK_E_LIMIT, "a payload of " + std::to_string(bytes) +
+                                     " bytes; at most " +
+                                     std::to_string(limits_.payload_bytes_max));
+    return CDK_OK;
+  }
+  void forget_expired() {
+    for (auto it = expiry_.begin(); it != expiry_.end();) {
+      if (it->second > now_ns_) {
+        ++it;
+        continue;
+      }
+      memory.erase(it->first);
+      it = expiry_.erase(it);
+    }
+  }
+  static std::string text_of(const cdk_error& e) {
+    return {e.message, std::min<std::size_t>(e.message_len, sizeof e.message)};
+  }
   static void need(cdk_status status, const cdk_error& e) {
     if (status < 0)
-      throw std::runtime_error{std::string{e.message, e.message_len}};
+      throw std::runtime_error{e.message_len == 0 ? status_name(status) : text_of(e)};
   }
   template <class Script>
   void set_script(const std::string& name, Script s) {
@@ -308,12 +485,16 @@ private:
     return status;
   }
   cdk_status one_step(cdk_event& e) {
+    forget_expired();
     buffer_ = std::make_unique<buffer>();
+    const auto refused_before = refusals.size();
     cdk_error error = blank_error();
     const auto status =
         table_->handle(instance_, reinterpret_cast<cdk_step*>(this), &e, &error);
     const auto effects = std::move(buffer_);
-    error_ = status < 0 ? std::string{error.message, error.message_len} : "";
+    error_ = status < 0 ? text_of(error) : "";
+    for (auto i = refused_before; status < 0 && i < refusals.size(); ++i)
+      error_ += (error_.empty() ? "" : "; ") + refusals[i];
     retry_after_ms_ = status < 0 ? error.retry_after_ms : 0;
     if (lose_next_) {
       lose_next_ = false;
@@ -340,11 +521,14 @@ private:
       timers_.erase(std::remove_if(timers_.begin(), timers_.end(), is), timers_.end());
     }
     for (const auto& [key, value] : b.memory) {
+      expiry_.erase(key);
       if (value)
-        memory[key] = json::parse(*value);
+        memory[key] = parsed_or_bytes(*value);
       else
         memory.erase(key);
     }
+    for (const auto& [key, when] : b.expiry)
+      expiry_[key] = when;
   }
   void drain() {
     for (int round = 0; round < 10'000; ++round) {
@@ -406,8 +590,10 @@ private:
     cdk_error error = blank_error();
     const auto text = config_.is_null() ? std::string{"{}"} : config_.dump();
     const auto status = create_(&host_, detail::bytes(text), &instance_, &error);
-    error_ = status < 0 ? std::string{error.message, error.message_len} : "";
+    error_ = status < 0 ? text_of(error) : "";
     need(status, error);
+    if (!instance_)
+      throw std::runtime_error{"create() said it is done but gave no instance"};
   }
   void drop() {
     if (instance_)
@@ -432,13 +618,26 @@ private:
       return CDK_E_LIMIT;
     }
   }
+  static std::uint64_t give_id(fake_node& node, std::uint64_t* id) {
+    ++node.ids_;
+    if (id) // a plugin that does not want to cancel may leave it out
+      *id = node.ids_;
+    return node.ids_;
+  }
   static cdk_status add_request(cdk_step* s, const char* kind, cdk_str name,
                                 cdk_bytes body, std::uint64_t timeout_ms, cdk_bytes tag,
                                 std::uint64_t* id) noexcept {
     return in_step(s, [&](fake_node& node, buffer& b) {
-      *id = ++node.ids_;
+      cdk_status allowed = node.room_for(b, body.len + tag.len);
+      if (allowed == CDK_OK && std::string_view{kind} == "ask")
+        allowed = node.check("asks", "question", detail::view(name));
+      if (allowed == CDK_OK && std::string_view{kind} == "call")
+        allowed = node.check("calls", "tool", detail::view(name));
+      if (allowed != CDK_OK)
+        return allowed;
+      const auto number = give_id(node, id);
       b.requests.push_back(
-          {*id, kind, std::string{detail::view(name)}, parsed(body),
+          {number, kind, std::string{detail::view(name)}, parsed(body),
            std::string{detail::view(tag)},
            node.now_ns_ + static_cast<std::int64_t>(timeout_ms) * 1'000'000});
       return CDK_OK;
@@ -453,6 +652,10 @@ private:
     host_.get_extension = [](const cdk_host* h, cdk_str id) -> const void* {
       const auto name = detail::view(id);
       auto& node = of(h);
+      if (name == CDK_CAP_LIMITS)
+        return &node.limits_;
+      if (!node.may("capabilities", "", name))
+        return nullptr;
       if (name == CDK_CAP_TOOL)
         return &node.tool_;
       if (name == CDK_CAP_PROPOSE)
@@ -467,8 +670,11 @@ private:
       auto& node = of(h);
       const std::lock_guard lock{node.posts_mutex_};
       const auto text = detail::view(fields);
-      node.logs.push_back({static_cast<level>(l), std::string{detail::view(message)},
-                           text.empty() ? json::object() : json::parse(text)});
+      auto f = text.empty() ? json::object() : json::parse(text, nullptr, false);
+      if (!f.is_object())
+        node.refuse(CDK_E_INVALID, "the fields of a log line are no JSON object");
+      node.logs.push_back(
+          {static_cast<level>(l), std::string{detail::view(message)}, std::move(f)});
     };
     host_.metric = [](const cdk_host* h, std::uint32_t kind, cdk_str name, double value,
                       cdk_str) {
@@ -481,12 +687,25 @@ private:
                     cdk_bytes cookie) -> cdk_status {
       auto& node = of(h);
       const std::lock_guard lock{node.posts_mutex_};
-      node.posts_.push_back({parsed(event_json), std::string{detail::view(cookie)}});
+      const auto text = detail::view(event_json);
+      auto event = text.empty() ? json{} : json::parse(text, nullptr, false);
+      if (event.is_discarded())
+        return node.refuse(CDK_E_INVALID, "a posted event is not JSON");
+      if (!event.is_null())
+        if (const auto s = node.check("produces", "topic", event.value("topic", ""));
+            s != CDK_OK)
+          return s;
+      node.posts_.push_back({std::move(event), std::string{detail::view(cookie)}});
       return CDK_OK;
     };
     host_.send = [](cdk_step* s, cdk_str topic, cdk_str id, cdk_str key,
                     cdk_bytes payload) {
-      return in_step(s, [&](fake_node&, buffer& b) {
+      return in_step(s, [&](fake_node& node, buffer& b) {
+        if (const auto full = node.room_for(b, payload.len); full != CDK_OK)
+          return full;
+        if (const auto no = node.check("produces", "topic", detail::view(topic));
+            no != CDK_OK)
+          return no;
         b.sent.push_back({std::string{detail::view(topic)}, std::string{detail::view(id)},
                           std::string{detail::view(key)}, parsed(payload)});
         return CDK_OK;
@@ -510,9 +729,10 @@ private:
     host_.timer = [](cdk_step* s, std::uint64_t delay_ms, cdk_bytes tag,
                      std::uint64_t* id) {
       return in_step(s, [&](fake_node& node, buffer& b) {
-        *id = ++node.ids_;
+        if (const auto full = node.room_for(b, tag.len); full != CDK_OK)
+          return full;
         b.timers.push_back(
-            {*id, node.now_ns_ + static_cast<std::int64_t>(delay_ms) * 1'000'000,
+            {give_id(node, id), node.now_ns_ + static_cast<std::int64_t>(delay_ms) * 1'000'000,
              std::string{detail::view(tag)}});
         return CDK_OK;
       });
@@ -558,9 +778,15 @@ private:
     propose_.propose = [](cdk_step* s, const cdk_proposal* p, std::uint64_t* id) {
       return in_step(s, [&](fake_node& node, buffer& b) {
         const auto text = [](cdk_str t) { return std::string{detail::view(t)}; };
-        *id = ++node.ids_;
+        if (const auto no = node.check("proposes", "tool", detail::view(p->tool));
+            no != CDK_OK)
+          return no;
+        if (const auto full = node.room_for(b, p->args.len); full != CDK_OK)
+          return full;
+        if (!std::isfinite(p->confidence) || p->confidence < 0 || p->confidence > 1)
+          return node.refuse(CDK_E_INVALID, "confidence is a number from 0 to 1");
         b.proposals.push_back(
-            {*id, text(p->tool), parsed(p->args), p->score, p->confidence,
+            {give_id(node, id), text(p->tool), parsed(p->args), p->score, p->confidence,
              parsed(p->basis), text(p->rationale), parsed(p->rationale_facts),
              parsed(p->evidence), parsed(p->alternatives), text(p->amount),
              text(p->currency), parsed(p->expected_value), text(p->if_nothing_is_done),
@@ -576,22 +802,31 @@ private:
         if (const auto it = b.memory.find(name); it != b.memory.end())
           found = it->second;
         else if (const auto old = node.memory.find(name); old != node.memory.end())
-          found = old->second.dump();
+          found = stored(old->second);
         if (!found)
           return CDK_E_ABSENT;
         *out = detail::bytes(b.arena.emplace_back(*std::move(found)));
         return CDK_OK;
       });
     };
-    memory_.put = [](cdk_step* s, cdk_str key, cdk_bytes value, std::uint64_t) {
-      return in_step(s, [&](fake_node&, buffer& b) {
-        b.memory[std::string{detail::view(key)}] = std::string{detail::view(value)};
+    memory_.put = [](cdk_step* s, cdk_str key, cdk_bytes value, std::uint64_t ttl_s) {
+      return in_step(s, [&](fake_node& node, buffer& b) {
+        if (key.len == 0 || key.len > 512 || value.len > node.limits_.memory_value_bytes_max)
+          return node.refuse(CDK_E_LIMIT,
+                             "a memory key has 1 to 512 bytes, a value at most " +
+                                 std::to_string(node.limits_.memory_value_bytes_max));
+        const auto name = std::string{detail::view(key)};
+        b.memory[name] = std::string{detail::view(value)};
+        b.expiry.erase(name);
+        if (ttl_s != 0)
+          b.expiry[name] = node.now_ns_ + static_cast<std::int64_t>(ttl_s) * 1'000'000'000;
         return CDK_OK;
       });
     };
     memory_.del = [](cdk_step* s, cdk_str key) {
       return in_step(s, [&](fake_node&, buffer& b) {
         b.memory[std::string{detail::view(key)}] = std::nullopt;
+        b.expiry.erase(std::string{detail::view(key)});
         return CDK_OK;
       });
     };
@@ -600,7 +835,7 @@ private:
       return in_step(s, [&](fake_node& node, buffer& b) {
         std::map<std::string, std::string> all;
         for (const auto& [key, value] : node.memory)
-          all[key] = value.dump();
+          all[key] = stored(value);
         for (const auto& [key, value] : b.memory) {
           if (value)
             all[key] = *value;
@@ -620,6 +855,11 @@ private:
   const cdk_plugin* table_;
   creator create_;
   json config_;
+  json manifest_; ///< the component's entry, null: all rights
+  std::map<std::string, std::int64_t> expiry_;
+  /// A node's own figures, so that what fits here fits there.
+  cdk_limits limits_{sizeof(cdk_limits), 64,       1u << 20, 1024, 8u << 20, 256u << 10,
+                     16u << 20,          1u << 20, 16u << 20, 250, 5000};
   cdk_instance* instance_ = nullptr;
   std::map<std::string, script> scripts_;
   std::unique_ptr<buffer> buffer_;
