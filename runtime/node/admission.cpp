@@ -43,8 +43,9 @@ result<admitted> admit(const config& c, const fs::path& file, const fs::path& st
       return std::move(found).error();
     }
     signatures = *std::move(found);
-    auto opened = trust::store::open(
-        store, how == admitting::remember ? trust::store::use::write : trust::store::use::read);
+    auto opened =
+        trust::store::open(store, how == admitting::remember ? trust::store::use::write
+                                                             : trust::store::use::read);
     if (!opened) {
       return std::move(opened).error();
     }
@@ -55,10 +56,12 @@ result<admitted> admit(const config& c, const fs::path& file, const fs::path& st
                         c.trusted.get(), listed(c), kept ? kept->before() : nothing, now);
   if (v.admitted() && !v.may_run_in_process) {
     v.how = trust::verdict::standing::refused;
-    v.reasons.push_back("its signature admits it to a process of its own alone, which this "
-                        "version does not have: give the key isolation = \"in-process\" in " +
-                        c.trusted->file + ", or list exactly this file with `crossdock plugin "
-                        "lock`");
+    v.reasons.push_back(
+        "its signature admits it to a process of its own alone, which this "
+        "version does not have: give the key isolation = \"in-process\" in " +
+        c.trusted->file +
+        ", or list exactly this file with `crossdock plugin "
+        "lock`");
   }
   if (!v.admitted()) {
     return error(errc::denied, "the plugin file may not be loaded: " + v.why())

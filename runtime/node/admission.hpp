@@ -1,5 +1,5 @@
-/// Which plugin files of a configuration may be loaded. Nothing of a file runs before it was
-/// admitted, and the bytes that were judged are the ones that are mapped.
+/// Which plugin files of a configuration may be loaded. Nothing of a file runs before it
+/// was admitted, and the bytes that were judged are the ones that are mapped.
 #pragma once
 
 #include "host/staged_plugin.hpp"
@@ -19,11 +19,12 @@ struct admitted {
 
 enum class admitting {
   look,    ///< nothing is written: a check of the configuration
-  remember ///< the file is kept in the store; with a trust file, its version is remembered there
+  remember ///< the file is kept in the store; with a trust file, its version is
+           ///< remembered there
 };
 
-/// Reads, checks and judges `file`. `store` is the folder of plugin files (DATA/plugins). Errors:
-/// as of host::staged_plugin::read(); denied, with every reason; of the store.
+/// Reads, checks and judges `file`. `store` is the folder of plugin files (DATA/plugins).
+/// Errors: as of host::staged_plugin::read(); denied, with every reason; of the store.
 result<admitted> admit(const config& c, const std::filesystem::path& file,
                        const std::filesystem::path& store, admitting how);
 

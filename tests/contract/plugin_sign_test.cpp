@@ -49,7 +49,9 @@ public:
     return {code, out.str(), err.str()};
   }
   told sign() const { return says({"sign", file("echo.so"), "--key", file("acme.key")}); }
-  told verify() const { return says({"verify", file("echo.so"), "--key", file("acme.pub")}); }
+  told verify() const {
+    return says({"verify", file("echo.so"), "--key", file("acme.pub")});
+  }
 
   void change(const std::string& name, std::streamoff at, char to) const {
     std::fstream f(file(name), std::ios::in | std::ios::out | std::ios::binary);
@@ -70,10 +72,12 @@ TEST_CASE("what was signed verifies, and a changed byte of it does not", "[kit]"
   CHECK_THAT(s.out, Contains("id=test.plugins.echo version=1.0.0"));
   CHECK(w.verify().code == cli::exit_code::ok);
 
-  w.change("echo.so", static_cast<std::streamoff>(fs::file_size(w.file("echo.so")) / 2), '\x7f');
+  w.change("echo.so", static_cast<std::streamoff>(fs::file_size(w.file("echo.so")) / 2),
+           '\x7f');
   const auto v = w.verify();
   CHECK(v.code != cli::exit_code::ok);
-  CHECK_THAT(v.out + v.err, Contains("does not fit the file's bytes") || Contains("manifest"));
+  CHECK_THAT(v.out + v.err,
+             Contains("does not fit the file's bytes") || Contains("manifest"));
 }
 
 TEST_CASE("a secret key is for its owner's eyes and is never written over", "[kit]") {
@@ -81,7 +85,8 @@ TEST_CASE("a secret key is for its owner's eyes and is never written over", "[ki
   struct stat s {};
   REQUIRE(::stat(w.file("acme.key").c_str(), &s) == 0);
   CHECK((s.st_mode & 0777) == 0600);
-  const auto again = w.says({"key", "new", "--secret", w.file("acme.key"), "--no-password"});
+  const auto again =
+      w.says({"key", "new", "--secret", w.file("acme.key"), "--no-password"});
   CHECK(again.code == cli::exit_code::conflict);
   CHECK_THAT(again.err, Contains("there is a key already"));
 }
@@ -92,7 +97,7 @@ TEST_CASE("a key with a password signs with that password alone", "[kit]") {
   std::ofstream(w.file("wrong")) << "battery staple\n";
   REQUIRE(w.says({"key", "new", "--secret", w.file("p.key"), "--password-file",
                   w.file("right")})
-            .code == cli::exit_code::ok);
+              .code == cli::exit_code::ok);
   const auto no = w.says({"sign", w.file("echo.so"), "--key", w.file("p.key"),
                           "--password-file", w.file("wrong")});
   CHECK(no.code == cli::exit_code::denied);
@@ -100,7 +105,7 @@ TEST_CASE("a key with a password signs with that password alone", "[kit]") {
   CHECK_FALSE(fs::exists(w.file("echo.so.minisig")));
   CHECK(w.says({"sign", w.file("echo.so"), "--key", w.file("p.key"), "--password-file",
                 w.file("right")})
-          .code == cli::exit_code::ok);
+            .code == cli::exit_code::ok);
 }
 
 TEST_CASE("no signature, another key's and none of the file's are told apart", "[kit]") {
@@ -115,7 +120,8 @@ TEST_CASE("no signature, another key's and none of the file's are told apart", "
   // Both: the known one counts.
   fs::rename(w.file("echo.so.minisig"), w.file("echo.so.other.minisig"));
   REQUIRE(w.sign().code == cli::exit_code::ok);
-  const auto v = w.says({"verify", "--json", w.file("echo.so"), "--key", w.file("acme.pub")});
+  const auto v =
+      w.says({"verify", "--json", w.file("echo.so"), "--key", w.file("acme.pub")});
   CHECK(v.code == cli::exit_code::ok);
   const auto told = json::parse(v.out);
   CHECK(told["standing"] == "signed");
@@ -131,8 +137,8 @@ TEST_CASE("the trust file decides as a node would", "[kit]") {
   std::getline(in, key);
   const auto trust = [&](const std::string& ids) {
     std::ofstream(w.file("trust.toml"))
-      << "[[key]]\nname = \"acme\"\npublic_key = \"" << key << "\"\nid_prefixes = [\"" << ids
-      << "\"]\ncap = \"everything\"\n";
+        << "[[key]]\nname = \"acme\"\npublic_key = \"" << key << "\"\nid_prefixes = [\""
+        << ids << "\"]\ncap = \"everything\"\n";
     ::chmod(w.file("trust.toml").c_str(), 0644);
     return w.says({"verify", w.file("echo.so"), "--trust", w.file("trust.toml")});
   };
@@ -154,4 +160,24 @@ TEST_CASE("diff says what a newer file asks for beyond the older one", "[kit]") 
   const auto same = w.says({"diff", w.file("echo.so"), w.file("echo.so")});
   CHECK(same.code == cli::exit_code::ok);
   CHECK_THAT(same.out, Contains("nothing that an operator would notice"));
+}
+
+TEST_CASE("new refuses a name that is none, and a folder that has something in it",
+          "[kit]") {
+  const workshop w;
+  for (const std::string name :
+       {"Acme-pricing", "acme_pricing", "acme", "acme-", "a b"}) {
+    const auto t = w.says({"new", name, "--directory", w.file("p")});
+    INFO(name);
+    CHECK(t.code == cli::exit_code::bad_input);
+    CHECK_FALSE(fs::exists(w.file("p")));
+  }
+  const auto t = w.says({"new", "acme-pricing", "--directory", w.folder.string()});
+  CHECK(t.code == cli::exit_code::conflict);
+  CHECK_FALSE(fs::exists(w.file("plugin.toml")));
+  const auto made = w.says(
+      {"new", "pricing", "--vendor", "acme", "--directory", w.file("p"), "--json"});
+  CHECK(made.code == cli::exit_code::ok);
+  CHECK(json::parse(made.out)["id"] == "acme.pricing");
+  CHECK(fs::exists(w.file("p/pricing.cpp")));
 }

@@ -11,3 +11,8 @@ add_test(NAME "contract/sdk_examples: every example by g++ and clang, C++17 and 
     ${CMAKE_BINARY_DIR}/sdk-matrix matrix)
 set_tests_properties("contract/sdk_examples: every example by g++ and clang, C++17 and C++20, debug and release"
   PROPERTIES TIMEOUT 1800 LABELS slow)
+add_test(NAME "contract/tutorial: a stranger's ten minutes work against the installed SDK"
+  COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/contract/tutorial.sh
+    ${PROJECT_SOURCE_DIR}/docs/tutorial/first-plugin.md ${CROSSDOCK_EXAMPLES_WORK}/sdk)
+set_tests_properties("contract/tutorial: a stranger's ten minutes work against the installed SDK"
+  PROPERTIES TIMEOUT 300 LABELS contract FIXTURES_REQUIRED sdk_examples)

@@ -25,8 +25,9 @@ std::string read(const fs::path& file) {
 
 } // namespace
 
-TEST_CASE("plugins in C, C++ and Rust, by g++, clang and rustc, work side by side in one node",
-          "[e2e]") {
+TEST_CASE(
+    "plugins in C, C++ and Rust, by g++, clang and rustc, work side by side in one node",
+    "[e2e]") {
   const char* folder = std::getenv("EXAMPLE_PLUGINS");
   REQUIRE(folder != nullptr);
   const fs::path plugins = folder;
@@ -35,7 +36,8 @@ TEST_CASE("plugins in C, C++ and Rust, by g++, clang and rustc, work side by sid
   node_process node;
   const auto words = node.folder() / "catalogue";
   fs::copy(source_folder() / "config" / "catalogue", words);
-  for (const auto& entry : fs::directory_iterator(source_folder() / "examples" / "catalogue")) {
+  for (const auto& entry :
+       fs::directory_iterator(source_folder() / "examples" / "catalogue")) {
     fs::copy(entry.path(), words);
   }
   auto text = read(node.config_file());
@@ -43,14 +45,15 @@ TEST_CASE("plugins in C, C++ and Rust, by g++, clang and rustc, work side by sid
   text.replace(text.find(shipped), shipped.size(), words.string());
   std::vector<std::string> files;
   const std::map<std::string, std::string> settings{
-    {"price-guard", "tolerance_percent = 5\n"},
-    {"price-list", "list_file = \"prices.jsonl\"\n"},
-    {"busy-items", "limit = 2\n"},
-    {"double-order", ""}};
+      {"price-guard", "tolerance_percent = 5\n"},
+      {"price-list", "list_file = \"prices.jsonl\"\n"},
+      {"busy-items", "limit = 2\n"},
+      {"double-order", ""}};
   for (const auto& [name, config] : settings) {
     const auto file = (plugins / (name + ".so")).string();
     files.push_back(file);
-    text += "\n[[plugin]]\nfile = \"" + file + "\"\n[[plugin.component]]\nid = \"example." + name +
+    text += "\n[[plugin]]\nfile = \"" + file +
+            "\"\n[[plugin.component]]\nid = \"example." + name +
             "\"\n[plugin.component.config]\n" + config;
   }
   std::ofstream(node.config_file()) << text;
@@ -61,28 +64,29 @@ TEST_CASE("plugins in C, C++ and Rust, by g++, clang and rustc, work side by sid
   INFO(locked.text);
   REQUIRE(locked.code == 0);
   std::ofstream(node.folder() / "plugins.lock", std::ios::app)
-    << read(node.folder() / "more.lock");
+      << read(node.folder() / "more.lock");
 
   node.start();
   auto day = node.play(3);
   REQUIRE(day.wait(60s) == 0);
   std::map<std::string, std::uint64_t> steps;
   const bool all = until(
-    [&] {
-      steps.clear();
-      const auto list = node.ask("plugin.list");
-      for (const auto& one : list.at("plugins")) {
-        const auto name = one.at("component").get<std::string>();
-        CHECK(one.at("state") == "running");
-        CHECK(one.at("failed_steps") == 0);
-        if (settings.contains(name.substr(name.find('.') + 1))) {
-          steps[name] = one.at("steps").get<std::uint64_t>();
+      [&] {
+        steps.clear();
+        const auto list = node.ask("plugin.list");
+        for (const auto& one : list.at("plugins")) {
+          const auto name = one.at("component").get<std::string>();
+          CHECK(one.at("state") == "running");
+          CHECK(one.at("failed_steps") == 0);
+          if (settings.contains(name.substr(name.find('.') + 1))) {
+            steps[name] = one.at("steps").get<std::uint64_t>();
+          }
         }
-      }
-      return steps.size() == settings.size() &&
-             std::all_of(steps.begin(), steps.end(), [](const auto& s) { return s.second > 1; });
-    },
-    60s);
+        return steps.size() == settings.size() &&
+               std::all_of(steps.begin(), steps.end(),
+                           [](const auto& s) { return s.second > 1; });
+      },
+      60s);
   INFO(json(steps).dump());
   CHECK(all);
   CHECK(node.stop() == 0);

@@ -1,5 +1,5 @@
-// A whole node that loads plugin files on the word of keys: who may, what then, and what is on
-// record when somebody may not.
+// A whole node that loads plugin files on the word of keys: who may, what then, and what
+// is on record when somebody may not.
 #include <catch2/catch.hpp>
 
 #include "support/node_process.hpp"
@@ -61,8 +61,9 @@ public:
 
   fs::path shipped() const { return node.folder() / "shipped"; }
   void sign(const std::string& name) const {
-    const auto f = run({crossdock_program(), "plugin", "sign", (shipped() / name).string(), "--key",
-                        (node.folder() / "acme.key").string()});
+    const auto f =
+        run({crossdock_program(), "plugin", "sign", (shipped() / name).string(), "--key",
+             (node.folder() / "acme.key").string()});
     INFO(f.text);
     REQUIRE(f.code == 0);
   }
@@ -71,7 +72,8 @@ public:
     const auto line = pub.substr(pub.find('\n') + 1);
     write(node.folder() / "trust.toml",
           "[[key]]\nname = \"acme\"\npublic_key = \"" + line.substr(0, line.find('\n')) +
-            "\"\nid_prefixes = [\"crossdock\", \"dev.crossdock\"]\ncap = " + cap + "\n" + more);
+              "\"\nid_prefixes = [\"crossdock\", \"dev.crossdock\"]\ncap = " + cap +
+              "\n" + more);
   }
   finished refused() const {
     return run({crossdockd_program(), "run", node.config_file().string()});
@@ -95,7 +97,8 @@ public:
 
 } // namespace
 
-TEST_CASE_METHOD(signed_node, "files are loaded on the word of a trusted key, and it is on record",
+TEST_CASE_METHOD(signed_node,
+                 "files are loaded on the word of a trusted key, and it is on record",
                  "[e2e]") {
   node.start();
   const auto list = node.ask("plugin.list")["plugins"];
@@ -104,23 +107,25 @@ TEST_CASE_METHOD(signed_node, "files are loaded on the word of a trusted key, an
     CHECK(one.at("standing") == "signed");
     CHECK(one.at("signers").at(0).at("key") == "acme");
   }
-  const auto staged = run({crossdock_program(), "--config", node.config_file().string(), "plugin",
-                           "list", "--staged"});
+  const auto staged = run({crossdock_program(), "--config", node.config_file().string(),
+                           "plugin", "list", "--staged"});
   CHECK(staged.code == 0);
   CHECK_THAT(staged.text, Contains("crossdock.order") && Contains("admitted") &&
-                            Contains("signed by acme"));
+                              Contains("signed by acme"));
   CHECK(node.stop() == 0);
   auto db = ledger::open_reader(node.ledger_folder() / "ledger.db");
   REQUIRE(db.ok());
-  auto rows = (*db)->query("SELECT header FROM record WHERE kind = 'node' ORDER BY seq LIMIT 1");
+  auto rows =
+      (*db)->query("SELECT header FROM record WHERE kind = 'node' ORDER BY seq LIMIT 1");
   REQUIRE(rows.ok());
   const auto detail = json::parse(rows->front().text(0)).at("detail");
   REQUIRE(detail.at("plugins").size() == 4);
   CHECK(detail.at("plugins").at(0).at("standing") == "signed");
 }
 
-TEST_CASE_METHOD(signed_node, "a changed byte, a lost signature and a process-only key are refused "
-                              "with the reason, on record",
+TEST_CASE_METHOD(signed_node,
+                 "a changed byte, a lost signature and a process-only key are refused "
+                 "with the reason, on record",
                  "[e2e]") {
   std::string expected;
   SECTION("a changed byte") {
@@ -148,12 +153,12 @@ TEST_CASE_METHOD(signed_node, "a changed byte, a lost signature and a process-on
                         (node.folder() / "trust.toml").string()});
     write(node.folder() / "trust.toml",
           read(node.folder() / "trust.toml") + "\n[[revoked]]\nsha256 = \"" +
-            json::parse(f.text).at("sha256").get<std::string>() +
-            "\"\nreason = \"leaks\"\ndate = 2026-11-01\n");
+              json::parse(f.text).at("sha256").get<std::string>() +
+              "\"\nreason = \"leaks\"\ndate = 2026-11-01\n");
     expected = "was revoked on 2026-11-01: leaks";
   }
   const auto checked =
-    run({crossdock_program(), "config", "check", node.config_file().string()});
+      run({crossdock_program(), "config", "check", node.config_file().string()});
   if (expected != "process of its own") {
     CHECK(checked.code == 3);
     CHECK_THAT(checked.text, Contains(expected.substr(0, 24)));
@@ -167,21 +172,26 @@ TEST_CASE_METHOD(signed_node, "a changed byte, a lost signature and a process-on
   CHECK_THAT(record.at("detail").at("reason").get<std::string>(), Contains(expected));
 }
 
-TEST_CASE_METHOD(signed_node, "what is not granted or beyond the key's cap does not exist for the "
-                              "plugin",
+TEST_CASE_METHOD(signed_node,
+                 "what is not granted or beyond the key's cap does not exist for the "
+                 "plugin",
                  "[e2e]") {
   auto text = read(node.config_file());
   const auto file = (shipped() / "warehouse.so").string() + "\"\n";
   replace(text, file,
-          file + "[[plugin.component]]\nid = \"warehouse\"\ngrant = { calls = [\"erp.sites\"] }\n");
+          file + "[[plugin.component]]\nid = \"warehouse\"\ngrant = { calls = "
+                 "[\"erp.sites\"] }\n");
   write(node.config_file(), text);
   trust("isolation = \"in-process\"\n",
         "{ consumes = [\"*\"], produces = [\"*\"], answers = [\"*\"], asks = [\"*\"], "
-        "calls = [\"erp.*\"], proposes = [\"erp.*\"], offers = [\"erp.transfer.*\", \"erp.order.*\", "
+        "calls = [\"erp.*\"], proposes = [\"erp.*\"], offers = [\"erp.transfer.*\", "
+        "\"erp.order.*\", "
         "\"erp.sites\", \"erp.item\", \"erp.stock\", \"erp.supply\", \"erp.position\", "
-        "\"erp.pick_history\", \"erp.receipt_history\", \"erp.open_orders\", \"erp.order_line\", "
+        "\"erp.pick_history\", \"erp.receipt_history\", \"erp.open_orders\", "
+        "\"erp.order_line\", "
         "\"erp.order_history\", \"erp.purchase_history\", \"erp.stock_levels\", "
-        "\"erp.supply_history\", \"erp.lanes\", \"erp.substitutes\", \"erp.transfer_history\"], "
+        "\"erp.supply_history\", \"erp.lanes\", \"erp.substitutes\", "
+        "\"erp.transfer_history\"], "
         "capabilities = [\"*\"] }");
   node.start();
   const auto list = node.ask("plugin.list").at("plugins");
@@ -206,11 +216,16 @@ TEST_CASE_METHOD(signed_node, "what is not granted or beyond the key's cap does 
   CHECK_THAT(f.text, Contains("erp.nosuch") && Contains("grant.calls"));
 }
 
-TEST_CASE_METHOD(signed_node, "staging judges as the node does, keeps the file and says who did it",
+TEST_CASE_METHOD(signed_node,
+                 "staging judges as the node does, keeps the file and says who did it",
                  "[e2e]") {
   const auto stage = [&](std::vector<std::string> more) {
-    std::vector<std::string> words{crossdock_program(), "--config", node.config_file().string(),
-                                   "plugin", "stage", (shipped() / "order.so").string()};
+    std::vector<std::string> words{crossdock_program(),
+                                   "--config",
+                                   node.config_file().string(),
+                                   "plugin",
+                                   "stage",
+                                   (shipped() / "order.so").string()};
     words.insert(words.end(), more.begin(), more.end());
     return run(words);
   };
@@ -222,8 +237,8 @@ TEST_CASE_METHOD(signed_node, "staging judges as the node does, keeps the file a
   const auto bad = stage({});
   CHECK(bad.code == 4);
   CHECK_THAT(bad.text, Contains("it is not signed"));
-  const auto list = run({crossdock_program(), "--json", "--config", node.config_file().string(),
-                         "plugin", "list", "--staged"});
+  const auto list = run({crossdock_program(), "--json", "--config",
+                         node.config_file().string(), "plugin", "list", "--staged"});
   const auto staged = json::parse(list.text).at("staged");
   REQUIRE(staged.size() == 1);
   CHECK(staged.at(0).at("what") == "staged");

@@ -20,6 +20,10 @@ struct partner_command {
 /// Named in the help and by completion. A command that is not listed is handed on as
 /// well.
 inline constexpr partner_command partner_commands[]{
+    {"new", "Make a project for a plugin"},
+    {"build", "Build and test a plugin's project"},
+    {"run", "Let a plugin live through a fixture"},
+    {"test", "Run a plugin's fixtures"},
     {"inspect", "Say what a plugin file is and asks for; nothing of it runs"},
     {"key", "Keys that sign plugin files"},
     {"sign", "Sign a plugin file"},

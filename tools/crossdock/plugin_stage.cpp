@@ -1,4 +1,5 @@
-// plugin stage: puts plugin files into a node's store after judging them as the node will.
+// plugin stage: puts plugin files into a node's store after judging them as the node
+// will.
 #include "base/clock.hpp"
 #include "crossdock/commands.hpp"
 #include "crossdock/facts.hpp"
@@ -34,7 +35,8 @@ struct stager {
       return std::move(bytes).error();
     }
     if (const auto wrong = manifest::check_plugin(file); !wrong.empty()) {
-      return error(errc::plugin, "a node would refuse it: " + wrong.front()).at("file", file);
+      return error(errc::plugin, "a node would refuse it: " + wrong.front())
+          .at("file", file);
     }
     const auto read = manifest::from_plugin(file);
     const auto& m = std::get<json>(read);
@@ -43,8 +45,8 @@ struct stager {
       return std::move(signatures).error();
     }
     const auto now = system_clock().now();
-    const auto v = trust::judge({file, *bytes, m, *signatures}, source.trusted.get(), node::listed(source),
-                                store.before(), now,
+    const auto v = trust::judge({file, *bytes, m, *signatures}, source.trusted.get(),
+                                node::listed(source), store.before(), now,
                                 {words.downgrade_reason, words.wider_accepted_by});
     if (!v.admitted()) {
       return error(errc::denied, "it is not staged: " + v.why()).at("file", file);
@@ -78,7 +80,8 @@ struct stager {
 
 ending plugin_stage(session& s, const stage_words& w) {
   if (s.options().config.empty()) {
-    return error(errc::invalid, "whose store? name the node's configuration with --config");
+    return error(errc::invalid,
+                 "whose store? name the node's configuration with --config");
   }
   const auto source = node::read_config(s.options().config);
   if (!source) {
@@ -110,20 +113,23 @@ ending plugin_stage(session& s, const stage_words& w) {
       s.paper().paragraph("- " + note.get<std::string>(), 2, 2, colour::warning);
     }
   }
-  s.paper().paragraph("[[plugin]] file = in the node's configuration names it; a node reads it "
-                      "when it starts.");
+  s.paper().paragraph(
+      "[[plugin]] file = in the node's configuration names it; a node reads it "
+      "when it starts.");
   return exit_code::ok;
 }
 
 ending plugin_staged(session& s) {
   if (s.options().config.empty()) {
-    return error(errc::invalid, "whose store? name the node's configuration with --config");
+    return error(errc::invalid,
+                 "whose store? name the node's configuration with --config");
   }
   const auto source = node::read_config(s.options().config);
   if (!source) {
     return source.error();
   }
-  const auto store = trust::store::open(source->data / "plugins", trust::store::use::read);
+  const auto store =
+      trust::store::open(source->data / "plugins", trust::store::use::read);
   if (!store) {
     return store.error();
   }
@@ -143,7 +149,8 @@ ending plugin_staged(session& s) {
   if (s.told_program({{"staged", all}})) {
     return exit_code::ok;
   }
-  table t({{"plugin"}, {"version"}, {"what"}, {"when"}, {"by"}, {"standing"}, {"sha256"}});
+  table t(
+      {{"plugin"}, {"version"}, {"what"}, {"when"}, {"by"}, {"standing"}, {"sha256"}});
   for (const auto& one : all) {
     t.row({shown(one, "id"), shown(one, "version"), shown(one, "what"), shown(one, "at"),
            shown(one, "by"), shown(one, "standing"), shown(one, "sha256").substr(0, 16)});

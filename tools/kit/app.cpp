@@ -34,7 +34,9 @@ cli::exit_code run(std::vector<std::string> arguments, surroundings around) {
   app.require_subcommand(1);
   app.set_version_flag("--version", CROSSDOCK_VERSION);
   context c(around);
+  add_project(app, c);
   add_inspect(app, c);
+  add_running(app, c);
   add_signing(app, c);
   add_diff(app, c);
   try {

@@ -33,11 +33,13 @@ std::map<std::string, json> components_of(const json& m) {
   return out;
 }
 
-/// What can break a running node besides rights: each change of these as {where, was, is}.
-constexpr const char* component_fields[] = {"kind",   "executor", "limits", "state",
+/// What can break a running node besides rights: each change of these as {where, was,
+/// is}.
+constexpr const char* component_fields[] = {"kind",   "executor", "limits",  "state",
                                             "config", "secrets",  "inflight"};
 
-void compare(json& changes, const std::string& where, const json& before, const json& after) {
+void compare(json& changes, const std::string& where, const json& before,
+             const json& after) {
   if (before == after) {
     return;
   }
@@ -50,7 +52,8 @@ void compare(json& changes, const std::string& where, const json& before, const 
     }
     const json nothing;
     for (const auto& name : names) {
-      compare(changes, where + "." + name, before.contains(name) ? before.at(name) : nothing,
+      compare(changes, where + "." + name,
+              before.contains(name) ? before.at(name) : nothing,
               after.contains(name) ? after.at(name) : nothing);
     }
     return;
@@ -106,7 +109,7 @@ ending diff(context& c, const diff_words& w) {
   const auto wider = trust::wider(asked_before, asked_after);
   const auto narrower = trust::wider(asked_after, asked_before);
   const auto order =
-    trust::compare_versions(text_or(*before, "version"), text_or(*after, "version"));
+      trust::compare_versions(text_or(*before, "version"), text_or(*after, "version"));
   const auto code = wider.empty() ? cli::exit_code::ok : cli::exit_code::denied;
   if (c.told_program({{"wider", wider},
                       {"narrower", narrower},
@@ -117,8 +120,9 @@ ending diff(context& c, const diff_words& w) {
     return code;
   }
   auto& paper = c.paper();
-  paper.line(fmt::format("{} {} -> {} {}", text_or(*before, "id"), text_or(*before, "version"),
-                         text_or(*after, "id"), text_or(*after, "version")));
+  paper.line(fmt::format("{} {} -> {} {}", text_or(*before, "id"),
+                         text_or(*before, "version"), text_or(*after, "id"),
+                         text_or(*after, "version")));
   if (text_or(*before, "id") != text_or(*after, "id")) {
     paper.paragraph("! these are two different plugins", 2, 2, cli::colour::bad);
   }
@@ -143,7 +147,7 @@ ending diff(context& c, const diff_words& w) {
   }
   for (const auto& one : changes) {
     paper.paragraph("- " + text_or(one, "where") + ": " + shown(one.at("was")) + " -> " +
-                      shown(one.at("is")),
+                        shown(one.at("is")),
                     2, 2);
   }
   if (wider.empty() && narrower.empty() && changes.empty() && gone.empty()) {
@@ -157,10 +161,12 @@ ending diff(context& c, const diff_words& w) {
 void add_diff(CLI::App& app, context& c) {
   auto words = std::make_shared<diff_words>();
   auto* command = c.command(
-    app, "diff", "Say what changes from one plugin file to another; exit code 4 if it asks for more",
-    words, diff);
+      app, "diff",
+      "Say what changes from one plugin file to another; exit code 4 if it asks for more",
+      words, diff);
   command->add_option("before", words->before, "Plugin file that is in use")->required();
-  command->add_option("after", words->after, "Plugin file that would replace it")->required();
+  command->add_option("after", words->after, "Plugin file that would replace it")
+      ->required();
 }
 
 } // namespace crossdock::kit

@@ -98,13 +98,15 @@ struct key_words {
 };
 
 ending key_new(context& c, const key_words& w) {
-  const fs::path secret = w.secret.empty() ? key_folder() / "sign.key" : fs::path(w.secret);
+  const fs::path secret =
+      w.secret.empty() ? key_folder() / "sign.key" : fs::path(w.secret);
   auto open = secret;
   open.replace_extension(".pub");
   for (const auto& path : {secret, open}) {
     if (fs::exists(path)) {
-      return error(errc::exists, "there is a key already, and what it signed needs it: name "
-                                 "another file, or move it away")
+      return error(errc::exists,
+                   "there is a key already, and what it signed needs it: name "
+                   "another file, or move it away")
           .at("file", path.string());
     }
   }
@@ -115,8 +117,9 @@ ending key_new(context& c, const key_words& w) {
       return std::move(typed).error();
     }
     if (typed->empty()) {
-      return error(errc::invalid, "an empty password protects nothing: --no-password says "
-                                  "that it should have none");
+      return error(errc::invalid,
+                   "an empty password protects nothing: --no-password says "
+                   "that it should have none");
     }
     password = *std::move(typed);
   }
@@ -146,9 +149,11 @@ ending key_new(context& c, const key_words& w) {
     return cli::exit_code::ok;
   }
   auto& paper = c.paper();
-  paper.field("secret key", secret.string() + (password.empty() ? ", without a password" : "") +
-                              ": it signs; keep it where only you can read it");
-  paper.field("public key", open.string() + ": give this line to whoever loads your plugins");
+  paper.field("secret key", secret.string() +
+                                (password.empty() ? ", without a password" : "") +
+                                ": it signs; keep it where only you can read it");
+  paper.field("public key",
+              open.string() + ": give this line to whoever loads your plugins");
   paper.field("key id", trust::key_id_text(half.id));
   paper.line();
   paper.verbatim("public_key = \"" + half.line() + "\"");
@@ -170,8 +175,9 @@ ending sign(context& c, const sign_words& w) {
   auto text = trust::read_whole_file(key_file, key_file_bytes_max, true);
   if (!text) {
     return text.error().code() == errc::not_found
-               ? error(errc::not_found, "there is no secret key: make one with `crossdock "
-                                        "plugin key new`, or name one with --key")
+               ? error(errc::not_found,
+                       "there is no secret key: make one with `crossdock "
+                       "plugin key new`, or name one with --key")
                      .at("file", key_file.string())
                : std::move(text).error();
   }
@@ -194,7 +200,8 @@ ending sign(context& c, const sign_words& w) {
       return plugin.error();
     }
     if (const auto broken = manifest::check_plugin(file); !broken.empty()) {
-      return error(errc::plugin, "no node would load it, so it is not signed: " + broken.front())
+      return error(errc::plugin,
+                   "no node would load it, so it is not signed: " + broken.front())
           .at("file", file);
     }
     auto signed_as = key->sign(plugin->bytes, plugin->claim.comment());
@@ -203,9 +210,9 @@ ending sign(context& c, const sign_words& w) {
     }
     const fs::path beside = file + (w.name.empty() ? "" : "." + w.name) + ".minisig";
     const auto id = trust::key_id_text(signed_as->id);
-    if (auto put = trust::put_file(fs::absolute(beside),
-                                   signed_as->str("signature of a crossdock plugin by key " + id),
-                                   0644);
+    if (auto put = trust::put_file(
+            fs::absolute(beside),
+            signed_as->str("signature of a crossdock plugin by key " + id), 0644);
         !put) {
       return std::move(put).error();
     }
@@ -260,8 +267,9 @@ result<trust::public_key> key_from(const std::string& words) {
   }
   auto text = trust::read_whole_file(words, key_file_bytes_max, true);
   if (!text) {
-    return error(errc::invalid, "--key takes a line that begins with RW, or a .pub file: " +
-                                  text.error().describe());
+    return error(errc::invalid,
+                 "--key takes a line that begins with RW, or a .pub file: " +
+                     text.error().describe());
   }
   return trust::public_key::parse(*text);
 }
@@ -351,31 +359,36 @@ void add_signing(CLI::App& app, context& c) {
                   "Whoever reads the file can sign: for machines that sign");
 
   auto s = std::make_shared<sign_words>();
-  auto* signing = c.command(app, "sign", "Sign plugin files; FILE.minisig is put beside each",
-                            s, sign);
+  auto* signing = c.command(
+      app, "sign", "Sign plugin files; FILE.minisig is put beside each", s, sign);
   signing->add_option("file", s->files, "Plugin files (.so)")->required();
-  signing->add_option("--key", s->key,
-                      "A secret key of minisign or of `key new` (default: as of `key new`)");
+  signing->add_option(
+      "--key", s->key,
+      "A secret key of minisign or of `key new` (default: as of `key new`)");
   signing->add_option("--password-file", s->password_file,
                       "Its first line is the key's password (default: asked for)");
-  signing->add_option("--name", s->name,
-                      "For a further signature: FILE.NAME.minisig instead of FILE.minisig");
+  signing->add_option(
+      "--name", s->name,
+      "For a further signature: FILE.NAME.minisig instead of FILE.minisig");
 
   auto v = std::make_shared<verify_words>();
   auto* verifying =
-    c.command(app, "verify", "Say whether a plugin file's signatures hold", v, verify);
+      c.command(app, "verify", "Say whether a plugin file's signatures hold", v, verify);
   verifying->add_option("file", v->file, "Plugin file (.so)")->required();
   auto* how = verifying->add_option_group("who", "Whom to believe");
-  how->add_option("--key", v->key, "A public key: a line that begins with RW, or a .pub file");
-  how->add_option("--trust", v->trust, "The operator's trust file: judged as a node would");
+  how->add_option("--key", v->key,
+                  "A public key: a line that begins with RW, or a .pub file");
+  how->add_option("--trust", v->trust,
+                  "The operator's trust file: judged as a node would");
   how->require_option(1);
   verifying->add_option("--store", v->store,
                         "With --trust: the plugin store, for what was there before");
 
   auto m = std::make_shared<comment_words>();
-  c.command(app, "comment", "Print the trusted comment that a signature must carry", m, comment)
-    ->add_option("file", m->file, "Plugin file (.so)")
-    ->required();
+  c.command(app, "comment", "Print the trusted comment that a signature must carry", m,
+            comment)
+      ->add_option("file", m->file, "Plugin file (.so)")
+      ->required();
 }
 
 } // namespace crossdock::kit

@@ -1,0 +1,40 @@
+/// A fixture: what a plugin is told, in order, and what must come of it. docs/reference/
+/// plugin-fixture.md has the format.
+#pragma once
+
+#include "base/error.hpp"
+#include "base/json.hpp"
+
+#include <atomic>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace crossdock::kit {
+
+/// What one event led to.
+struct happened {
+  std::string what;               ///< "message order.line"
+  std::string failure;            ///< why the step failed; empty if it is done
+  std::vector<std::string> lines; ///< for people
+  json effects;                   ///< for programs
+};
+
+struct lived {
+  std::vector<happened> events;
+  json memory;                    ///< as it is at the end
+  std::vector<std::string> unmet; ///< expectations that do not hold, each with what came
+  std::size_t expectations = 0;
+};
+
+/// Reads and checks the form of a fixture. Errors: not_found, io, malformed, invalid,
+/// each with the file and the field.
+result<json> read_fixture(const std::filesystem::path& file);
+
+/// Lets the plugin file live through the fixture in this process, which its code may end.
+/// The number of the event under way is kept in `at`. Errors: what the file, its
+/// component or its configuration is wrong in.
+result<lived> live_through(const std::string& plugin, const json& fixture,
+                           std::atomic<std::uint32_t>& at);
+
+} // namespace crossdock::kit

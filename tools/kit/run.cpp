@@ -1,0 +1,248 @@
+// run, test: a plugin lives through fixtures, each in a child of its own.
+#include "base/digest.hpp"
+#include "kit/commands.hpp"
+#include "kit/fixture.hpp"
+#include "sdk/manifest/check.hpp"
+
+#include <fmt/format.h>
+
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstring>
+#include <new>
+#include <sstream>
+
+namespace crossdock::kit {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct run_words {
+  std::string plugin;
+  std::vector<std::string> fixtures;
+  std::string folder = "fixtures";
+  unsigned seconds = 60;
+};
+
+json to_json(const lived& l) {
+  json events = json::array();
+  for (const auto& h : l.events) {
+    json one{{"event", h.what}, {"effects", h.effects}, {"lines", h.lines}};
+    if (!h.failure.empty()) {
+      one["failure"] = h.failure;
+    }
+    events.push_back(std::move(one));
+  }
+  return {{"events", events},
+          {"memory", l.memory},
+          {"expectations", l.expectations},
+          {"unmet", l.unmet}};
+}
+
+/// In the child: its last words are one JSON object in the pipe.
+[[noreturn]] void child(int pipe, const run_words& w, const json& fixture,
+                        std::atomic<std::uint32_t>& at) {
+  ::alarm(w.seconds);
+  const rlimit no_core{0, 0};
+  ::setrlimit(RLIMIT_CORE, &no_core);
+  // What the plugin prints must not be taken for what we print.
+  ::dup2(STDERR_FILENO, STDOUT_FILENO);
+  auto l = live_through(w.plugin, fixture, at);
+  const auto text = (l ? to_json(*l)
+                       : json{{"error",
+                               {{"code", to_string(l.error().code())},
+                                {"message", l.error().describe()}}}})
+                        .dump(-1, ' ', false, json::error_handler_t::replace);
+  std::string_view rest(text);
+  while (!rest.empty()) {
+    const auto n = ::write(pipe, rest.data(), rest.size());
+    if (n <= 0) {
+      break;
+    }
+    rest.remove_prefix(static_cast<std::size_t>(n));
+  }
+  ::_exit(0); // without the destructors of what the plugin left
+}
+
+/// What became of one fixture. Errors: the plugin ended the process, hung, or cannot be
+/// used.
+result<json> in_a_child(const run_words& w, const json& fixture) {
+  int ends[2];
+  if (::pipe(ends) != 0) {
+    return error(errc::io, std::string("no pipe: ") + std::strerror(errno));
+  }
+  void* shared = ::mmap(nullptr, sizeof(std::atomic<std::uint32_t>),
+                        PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  auto& at = *new (shared) std::atomic<std::uint32_t>(0);
+  const auto pid = ::fork();
+  if (pid == 0) {
+    ::close(ends[0]);
+    child(ends[1], w, fixture, at);
+  }
+  ::close(ends[1]);
+  std::string text;
+  char part[1u << 16];
+  for (ssize_t n = 0; (n = ::read(ends[0], part, sizeof part)) != 0;) {
+    if (n < 0 && errno != EINTR) {
+      break;
+    }
+    text.append(part, static_cast<std::size_t>(std::max<ssize_t>(n, 0)));
+  }
+  ::close(ends[0]);
+  int status = 0;
+  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  const auto number = at.load();
+  ::munmap(shared, sizeof at);
+  const auto place = number == 0 ? std::string("while it was loaded and created")
+                                 : fmt::format("in event {}", number);
+  if (WIFSIGNALED(status)) {
+    return WTERMSIG(status) == SIGALRM
+               ? error(errc::plugin,
+                       fmt::format("the plugin did not come back within {} s, {}",
+                                   w.seconds, place))
+               : error(errc::plugin, fmt::format("the plugin crashed {}: {}", place,
+                                                 ::strsignal(WTERMSIG(status))));
+  }
+  auto said = parse_json(text, {.bytes = 256u << 20});
+  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0 || !said) {
+    return error(errc::plugin, fmt::format("the plugin ended its process {}", place));
+  }
+  if (said->contains("error")) {
+    return error(errc::plugin, text_or(said->at("error"), "message"));
+  }
+  return said;
+}
+
+result<void> loadable(const std::string& plugin) {
+  if (!fs::exists(plugin)) {
+    return error(errc::not_found, "there is no such plugin file; build it first")
+        .at("file", plugin);
+  }
+  if (const auto wrong = manifest::check_plugin(plugin); !wrong.empty()) {
+    return error(errc::invalid, "a node would refuse the file: " + wrong.front())
+        .at("file", plugin);
+  }
+  return {};
+}
+
+ending run_one(context& c, const run_words& w) {
+  if (auto r = loadable(w.plugin); !r) {
+    return std::move(r).error();
+  }
+  const auto fixture = read_fixture(w.fixtures.front());
+  if (!fixture) {
+    return fixture.error();
+  }
+  const auto l = in_a_child(w, *fixture);
+  if (!l) {
+    return l.error();
+  }
+  const auto code = l->at("unmet").empty() ? cli::exit_code::ok : cli::exit_code::warned;
+  if (c.told_program(*l)) {
+    return code;
+  }
+  auto& paper = c.paper();
+  std::size_t i = 0;
+  for (const auto& h : l->at("events")) {
+    paper.line(fmt::format("{}  {}", ++i, text_or(h, "event")));
+    for (const auto& line : h.at("lines")) {
+      paper.paragraph(line.get<std::string>(), 5, 2,
+                      h.contains("failure") ? cli::colour::warning : cli::colour::none);
+    }
+  }
+  if (const auto n = l->at("expectations").get<std::size_t>(); n > 0) {
+    paper.line();
+    paper.line(l->at("unmet").empty() ? fmt::format("{} expectations, all met", n)
+                                      : "what was expected did not come:");
+  }
+  for (const auto& why : l->at("unmet")) {
+    paper.paragraph("! " + why.get<std::string>(), 2, 2, cli::colour::bad);
+  }
+  return code;
+}
+
+ending run_all(context& c, const run_words& w) {
+  if (auto r = loadable(w.plugin); !r) {
+    return std::move(r).error();
+  }
+  auto files = w.fixtures;
+  if (files.empty()) {
+    std::error_code failure;
+    for (const auto& entry : fs::directory_iterator(w.folder, failure)) {
+      if (entry.path().extension() == ".json") {
+        files.push_back(entry.path().string());
+      }
+    }
+    std::sort(files.begin(), files.end());
+    if (files.empty()) {
+      return error(errc::not_found,
+                   "there are no fixtures: name them, or their folder with "
+                   "--fixtures")
+          .at("folder", w.folder);
+    }
+  }
+  json all = json::array();
+  std::size_t failed = 0;
+  for (const auto& file : files) {
+    json one{{"fixture", file}};
+    std::vector<std::string> unmet;
+    if (const auto fixture = read_fixture(file); !fixture) {
+      unmet.push_back(fixture.error().describe());
+    } else if (text_or(*fixture, "format").empty() || !fixture->contains("expect")) {
+      unmet.push_back("it expects nothing: say under \"expect\" what must come of it");
+    } else if (const auto l = in_a_child(w, *fixture); !l) {
+      unmet.push_back(l.error().describe());
+    } else {
+      unmet = l->at("unmet").get<std::vector<std::string>>();
+    }
+    failed += unmet.empty() ? 0 : 1;
+    one["unmet"] = unmet;
+    if (!c.as_json()) {
+      c.paper().line((unmet.empty() ? "ok      " : "FAILED  ") + file);
+      for (const auto& why : unmet) {
+        c.paper().paragraph("! " + why, 8, 2, cli::colour::bad);
+      }
+    }
+    all.push_back(std::move(one));
+  }
+  if (!c.told_program(
+          {{"passed", files.size() - failed}, {"failed", failed}, {"fixtures", all}})) {
+    c.paper().line(fmt::format("{} passed, {} failed", files.size() - failed, failed));
+  }
+  return failed == 0 ? cli::exit_code::ok : cli::exit_code::warned;
+}
+
+} // namespace
+
+void add_running(CLI::App& app, context& c) {
+  auto r = std::make_shared<run_words>();
+  auto* run = c.command(app, "run",
+                        "Let a plugin live through a fixture and say what comes of it", r,
+                        run_one);
+  run->add_option("plugin", r->plugin,
+                  "Plugin file (.so); its code runs, in a child process")
+      ->required();
+  run->add_option("--fixture", r->fixtures, "What happens to it (JSON)")
+      ->required()
+      ->expected(1);
+  run->add_option("--timeout", r->seconds, "Seconds until it is given up")
+      ->capture_default_str();
+
+  auto t = std::make_shared<run_words>();
+  auto* test =
+      c.command(app, "test", "Run a plugin's fixtures; each must come out as it expects",
+                t, run_all);
+  test->add_option("plugin", t->plugin,
+                   "Plugin file (.so); its code runs, in child processes")
+      ->required();
+  test->add_option("fixture", t->fixtures, "Fixtures (default: all of --fixtures)");
+  test->add_option("--fixtures", t->folder, "Their folder")->capture_default_str();
+  test->add_option("--timeout", t->seconds, "Seconds for each")->capture_default_str();
+}
+
+} // namespace crossdock::kit
