@@ -19,4 +19,5 @@ env -i HOME="$work/home" PATH="$sdk/bin:/usr/bin:/bin" LANG=C.UTF-8 bash -euxo p
 
 # And the other kind of project, untouched.
 PATH="$sdk/bin:/usr/bin:/bin" bash -euxc 'crossdock plugin new --kind connector acme-rates
-  crossdock plugin build --json acme-rates'
+  crossdock plugin build --json acme-rates
+  crossdock plugin check acme-rates/build/plugins/acme-rates.so'

@@ -24,6 +24,7 @@ inline constexpr partner_command partner_commands[]{
     {"build", "Build and test a plugin's project"},
     {"run", "Let a plugin live through a fixture"},
     {"test", "Run a plugin's fixtures"},
+    {"check", "Say what a node or an operator would find wrong with a plugin file"},
     {"inspect", "Say what a plugin file is and asks for; nothing of it runs"},
     {"key", "Keys that sign plugin files"},
     {"sign", "Sign a plugin file"},

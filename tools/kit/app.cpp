@@ -36,6 +36,7 @@ cli::exit_code run(std::vector<std::string> arguments, surroundings around) {
   context c(around);
   add_project(app, c);
   add_inspect(app, c);
+  add_check(app, c);
   add_running(app, c);
   add_signing(app, c);
   add_diff(app, c);

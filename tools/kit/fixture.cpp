@@ -1,5 +1,6 @@
 #include "kit/fixture.hpp"
 
+#include "kit/child.hpp"
 #include "trust/safe_file.hpp"
 
 #include <crossdock/testing.hpp>
@@ -67,9 +68,10 @@ public:
     script();
   }
 
-  void run(std::atomic<std::uint32_t>& at) {
+  void run(whereabouts& at) {
+    std::size_t number = 0;
     for (const auto& e : fixture_.at("events")) {
-      at.fetch_add(1);
+      at.say(fmt::format("in event {}", ++number));
       out_.events.push_back(one(e));
     }
     out_.memory = json::object();
@@ -406,7 +408,7 @@ result<json> read_fixture(const std::filesystem::path& file) {
 }
 
 result<lived> live_through(const std::string& plugin, const json& fixture,
-                           std::atomic<std::uint32_t>& at) {
+                           whereabouts& at) {
   try {
     const auto loaded = fake::load(plugin);
     auto component = text_or(fixture, "component");

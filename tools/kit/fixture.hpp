@@ -5,12 +5,13 @@
 #include "base/error.hpp"
 #include "base/json.hpp"
 
-#include <atomic>
 #include <filesystem>
 #include <string>
 #include <vector>
 
 namespace crossdock::kit {
+
+class whereabouts;
 
 /// What one event led to.
 struct happened {
@@ -32,9 +33,9 @@ struct lived {
 result<json> read_fixture(const std::filesystem::path& file);
 
 /// Lets the plugin file live through the fixture in this process, which its code may end.
-/// The number of the event under way is kept in `at`. Errors: what the file, its
+/// `at` is told of the event under way. Errors: what the file, its
 /// component or its configuration is wrong in.
 result<lived> live_through(const std::string& plugin, const json& fixture,
-                           std::atomic<std::uint32_t>& at);
+                           whereabouts& at);
 
 } // namespace crossdock::kit

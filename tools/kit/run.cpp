@@ -1,20 +1,12 @@
 // run, test: a plugin lives through fixtures, each in a child of its own.
-#include "base/digest.hpp"
+#include "kit/child.hpp"
 #include "kit/commands.hpp"
 #include "kit/fixture.hpp"
 #include "sdk/manifest/check.hpp"
 
 #include <fmt/format.h>
 
-#include <sys/mman.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <csignal>
-#include <cstring>
-#include <new>
-#include <sstream>
+#include <algorithm>
 
 namespace crossdock::kit {
 namespace {
@@ -43,79 +35,13 @@ json to_json(const lived& l) {
           {"unmet", l.unmet}};
 }
 
-/// In the child: its last words are one JSON object in the pipe.
-[[noreturn]] void child(int pipe, const run_words& w, const json& fixture,
-                        std::atomic<std::uint32_t>& at) {
-  ::alarm(w.seconds);
-  const rlimit no_core{0, 0};
-  ::setrlimit(RLIMIT_CORE, &no_core);
-  // What the plugin prints must not be taken for what we print.
-  ::dup2(STDERR_FILENO, STDOUT_FILENO);
-  auto l = live_through(w.plugin, fixture, at);
-  const auto text = (l ? to_json(*l)
-                       : json{{"error",
-                               {{"code", to_string(l.error().code())},
-                                {"message", l.error().describe()}}}})
-                        .dump(-1, ' ', false, json::error_handler_t::replace);
-  std::string_view rest(text);
-  while (!rest.empty()) {
-    const auto n = ::write(pipe, rest.data(), rest.size());
-    if (n <= 0) {
-      break;
-    }
-    rest.remove_prefix(static_cast<std::size_t>(n));
-  }
-  ::_exit(0); // without the destructors of what the plugin left
-}
-
 /// What became of one fixture. Errors: the plugin ended the process, hung, or cannot be
 /// used.
-result<json> in_a_child(const run_words& w, const json& fixture) {
-  int ends[2];
-  if (::pipe(ends) != 0) {
-    return error(errc::io, std::string("no pipe: ") + std::strerror(errno));
-  }
-  void* shared = ::mmap(nullptr, sizeof(std::atomic<std::uint32_t>),
-                        PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  auto& at = *new (shared) std::atomic<std::uint32_t>(0);
-  const auto pid = ::fork();
-  if (pid == 0) {
-    ::close(ends[0]);
-    child(ends[1], w, fixture, at);
-  }
-  ::close(ends[1]);
-  std::string text;
-  char part[1u << 16];
-  for (ssize_t n = 0; (n = ::read(ends[0], part, sizeof part)) != 0;) {
-    if (n < 0 && errno != EINTR) {
-      break;
-    }
-    text.append(part, static_cast<std::size_t>(std::max<ssize_t>(n, 0)));
-  }
-  ::close(ends[0]);
-  int status = 0;
-  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-  }
-  const auto number = at.load();
-  ::munmap(shared, sizeof at);
-  const auto place = number == 0 ? std::string("while it was loaded and created")
-                                 : fmt::format("in event {}", number);
-  if (WIFSIGNALED(status)) {
-    return WTERMSIG(status) == SIGALRM
-               ? error(errc::plugin,
-                       fmt::format("the plugin did not come back within {} s, {}",
-                                   w.seconds, place))
-               : error(errc::plugin, fmt::format("the plugin crashed {}: {}", place,
-                                                 ::strsignal(WTERMSIG(status))));
-  }
-  auto said = parse_json(text, {.bytes = 256u << 20});
-  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0 || !said) {
-    return error(errc::plugin, fmt::format("the plugin ended its process {}", place));
-  }
-  if (said->contains("error")) {
-    return error(errc::plugin, text_or(said->at("error"), "message"));
-  }
-  return said;
+result<json> in_its_child(const run_words& w, const json& fixture) {
+  return in_a_child(w.seconds, [&](whereabouts& at) -> json {
+    auto l = live_through(w.plugin, fixture, at);
+    return l ? to_json(*l) : json{{"error", {{"message", l.error().describe()}}}};
+  });
 }
 
 result<void> loadable(const std::string& plugin) {
@@ -138,7 +64,7 @@ ending run_one(context& c, const run_words& w) {
   if (!fixture) {
     return fixture.error();
   }
-  const auto l = in_a_child(w, *fixture);
+  const auto l = in_its_child(w, *fixture);
   if (!l) {
     return l.error();
   }
@@ -195,7 +121,7 @@ ending run_all(context& c, const run_words& w) {
       unmet.push_back(fixture.error().describe());
     } else if (text_or(*fixture, "format").empty() || !fixture->contains("expect")) {
       unmet.push_back("it expects nothing: say under \"expect\" what must come of it");
-    } else if (const auto l = in_a_child(w, *fixture); !l) {
+    } else if (const auto l = in_its_child(w, *fixture); !l) {
       unmet.push_back(l.error().describe());
     } else {
       unmet = l->at("unmet").get<std::vector<std::string>>();

@@ -245,6 +245,17 @@ public:
     return all;
   }
 
+  // -- odd corners
+  /// An event to fill in and give(); nothing is checked, so it may be one that no node sends.
+  cdk_event event(std::uint32_t kind) { return blank(kind); }
+  cdk_status give(cdk_event& e) { return run(e); }
+  /// The host's table, as create() is given it.
+  const cdk_host* host() const { return &host_; }
+  /// The n-th call of a host function in a step from now on is refused with CDK_E_LIMIT.
+  void fail_call(unsigned n) { fail_in_ = n; }
+  /// Whether that call has been made.
+  bool call_failed() const { return fail_in_ == 0; }
+
   // -- time
   // ---------------------------------------------------------------------------------
   std::int64_t now() const { return now_ns_; }
@@ -292,6 +303,14 @@ public:
   void swap(std::uint32_t state_schema = 1) {
     cdk_error error = blank_error();
     table_->quiesce(instance_, CDK_QUIESCE_SWAP, now_ns_, &error);
+    const auto state = snapshot();
+    drop();
+    make();
+    need(restore(state, state_schema), error);
+  }
+  /// The state of the instance. Throws with the component's reason.
+  std::string snapshot() {
+    cdk_error error = blank_error();
     std::string state;
     const cdk_writer writer{&state, [](void* ctx, const void* data, std::uint64_t len) {
                               // Short writes are legal, so a test makes them.
@@ -302,9 +321,11 @@ public:
                               return static_cast<std::int64_t>(part);
                             }};
     need(table_->snapshot(instance_, &writer, &error), error);
-    drop();
-    make();
-    std::string_view rest{state};
+    return state;
+  }
+  /// What the component says of a state; error() has its reason.
+  cdk_status restore(std::string_view rest, std::uint32_t state_schema = 1) {
+    cdk_error error = blank_error();
     const cdk_reader reader{&rest, [](void* ctx, void* data, std::uint64_t len) {
                               auto& from = *static_cast<std::string_view*>(ctx);
                               const auto part = std::min<std::uint64_t>(
@@ -314,7 +335,9 @@ public:
                               from.remove_prefix(static_cast<std::size_t>(part));
                               return static_cast<std::int64_t>(part);
                             }};
-    need(table_->restore(instance_, state_schema, &reader, &error), error);
+    const auto status = table_->restore(instance_, state_schema, &reader, &error);
+    error_ = status < 0 ? text_of(error) : "";
+    return status;
   }
   /// The next step runs, but its effects are lost and the instance with it: the machine
   /// died before the commit.
@@ -611,6 +634,8 @@ private:
       auto& node = of(s);
       if (!node.buffer_)
         return CDK_E_CANCELLED;
+      if (node.fail_in_ > 0 && --node.fail_in_ == 0)
+        return CDK_E_LIMIT;
       return body(node, *node.buffer_);
     } catch (const json::exception&) {
       return CDK_E_INVALID;
@@ -869,6 +894,7 @@ private:
   std::vector<posted_event> posts_;
   std::string error_;
   std::uint32_t retry_after_ms_ = 0;
+  unsigned fail_in_ = 0; ///< host calls until one is refused; 0: none
   bool lose_next_ = false;
   std::uint64_t ids_ = 0, seq_ = 0, random_ = 1;
   std::int64_t now_ns_ = 1'767'600'000'000'000'000; // 2026-01-05T08:00:00Z, a Monday
