@@ -11,3 +11,7 @@ add_test(NAME "contract/sdk_abi_diff: the contract is as it was described, and c
   COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/contract/sdk_abi_diff.sh ${PROJECT_SOURCE_DIR})
 set_tests_properties("contract/sdk_abi_diff: the contract is as it was described, and changes of it are found"
   PROPERTIES TIMEOUT 120 LABELS contract)
+add_test(NAME "contract/abi_reference: every function of the contract is explained"
+  COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/contract/abi_reference.sh ${PROJECT_SOURCE_DIR})
+set_tests_properties("contract/abi_reference: every function of the contract is explained"
+  PROPERTIES TIMEOUT 60 LABELS contract)
