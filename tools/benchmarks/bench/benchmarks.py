@@ -1,6 +1,6 @@
 """Every benchmark by its name. A module of its own each: BRIEF, prepare(place),
 measure(place) -> result.Measured, show(whole) -> text."""
 
-from bench import decisions, detection, ledger
+from bench import decisions, detection, ledger, plugin
 
-ALL = {"decisions": decisions, "detection": detection, "ledger": ledger}
+ALL = {"decisions": decisions, "detection": detection, "ledger": ledger, "plugin": plugin}
