@@ -16,6 +16,19 @@ std::chrono::milliseconds timeout_of(std::uint64_t ms) {
     static_cast<std::int64_t>(std::min(ms == 0 ? 30'000 : ms, timeout_ms_max)));
 }
 
+/// Which of the three it is that withholds `name`.
+std::string not_allowed(const component& c, trust::right kind, const std::string& name) {
+  const auto what = std::string(" that it ") +
+                    trust::right_names[static_cast<std::size_t>(kind)] + " " + name;
+  if (c.kept_by_grant.of(kind).contains(name)) {
+    return "its grant in the node's configuration does not allow" + what;
+  }
+  if (c.kept_by_cap.of(kind).contains(name)) {
+    return "the cap of the key that signed it does not allow" + what;
+  }
+  return "the manifest does not declare" + what;
+}
+
 } // namespace
 
 step::step(std::shared_ptr<const component> what, std::shared_ptr<const catalogue> words,
@@ -68,7 +81,7 @@ cdk_status step::send(cdk_str topic, cdk_str id, cdk_str key, cdk_bytes payload)
   }
   const std::string name(view(topic));
   if (!component_->produces.contains(name)) {
-    return refuse(CDK_E_DENIED, "the manifest does not declare that it produces " + name);
+    return refuse(CDK_E_DENIED, not_allowed(*component_, trust::right::produces, name));
   }
   auto body = read(payload);
   if (!body) {
@@ -96,7 +109,7 @@ cdk_status step::ask(cdk_str question, cdk_bytes payload, std::uint64_t timeout_
   }
   const std::string name(view(question));
   if (!component_->may_ask.contains(name)) {
-    return refuse(CDK_E_DENIED, "the manifest does not declare that it asks " + name);
+    return refuse(CDK_E_DENIED, not_allowed(*component_, trust::right::asks, name));
   }
   auto body = read(payload);
   if (!body) {
@@ -121,7 +134,7 @@ cdk_status step::call(cdk_str tool, cdk_bytes args, std::uint64_t timeout_ms, cd
   }
   const std::string name(view(tool));
   if (!component_->may_call.contains(name)) {
-    return refuse(CDK_E_DENIED, "the manifest does not declare that it calls " + name);
+    return refuse(CDK_E_DENIED, not_allowed(*component_, trust::right::calls, name));
   }
   const auto* entry = words_->find(name);
   if (entry == nullptr || entry->write) {
@@ -205,7 +218,7 @@ cdk_status step::random(void* out, std::uint64_t len) {
 cdk_status step::propose(const cdk_proposal* p, std::uint64_t* request) {
   const std::string name(view(p->tool));
   if (!component_->proposes.contains(name)) {
-    return refuse(CDK_E_DENIED, "the manifest does not declare that it proposes " + name);
+    return refuse(CDK_E_DENIED, not_allowed(*component_, trust::right::proposes, name));
   }
   if (!std::isfinite(p->confidence) || p->confidence < 0 || p->confidence > 1) {
     return refuse(CDK_E_INVALID, "confidence is a number from 0 to 1");

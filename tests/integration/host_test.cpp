@@ -4,6 +4,7 @@
 #include "base/digest.hpp"
 #include "base/ids.hpp"
 #include "host/host.hpp"
+#include "host/step.hpp"
 
 #include <caf/actor_system_config.hpp>
 #include <caf/scoped_actor.hpp>
@@ -222,6 +223,37 @@ TEST_CASE("one agent asks another and continues with its answer", "[host]") {
   const auto answer = json::parse(f.done[0]);
   CHECK(answer["answer"]["hello"] == "world");
   CHECK(answer["asked"]["hello"] == "world");
+}
+
+TEST_CASE("what is not granted, or beyond the cap, is denied and says which of them it was",
+          "[host]") {
+  auto words = catalogue::load(TEST_CATALOGUE);
+  REQUIRE(words.ok());
+  auto file = host::staged_plugin::read(std::filesystem::path(TEST_PLUGINS) / "thrower.so");
+  REQUIRE(file.ok());
+  const auto denied = [&](const trust::grant& granted, const trust::cap& highest) {
+    auto c = host::component::from_manifest(*file, "test.thrower", json::object(), **words,
+                                            granted, highest);
+    REQUIRE(c.ok());
+    host::step s(*c, *words, nullptr, nullptr, std::make_shared<host::memory_view>(),
+                 0, {});
+    CHECK(s.send(host::to_abi("test.done"), {}, {}, host::to_abi_bytes("{}")) == CDK_E_DENIED);
+    REQUIRE(s.refusals.size() == 1);
+    CHECK(s.effects.empty());
+    return s.refusals.front();
+  };
+  trust::grant nothing_sent;
+  nothing_sent.of(trust::right::produces).emplace();
+  CHECK_THAT(denied(nothing_sent, trust::cap::everything()),
+             Catch::Contains("its grant") && Catch::Contains("produces test.done"));
+  CHECK_THAT(denied({}, trust::cap()), Catch::Contains("the cap of the key"));
+
+  trust::grant mistaken;
+  mistaken.of(trust::right::produces).emplace(std::set<std::string>{"test.dome"});
+  const auto wrong =
+    host::component::from_manifest(*file, "test.thrower", json::object(), **words, mistaken);
+  REQUIRE_FALSE(wrong.ok());
+  CHECK_THAT(wrong.error().describe(), Catch::Contains("test.dome"));
 }
 
 TEST_CASE("files without manifest, with another ABI or more exports are refused", "[host]") {
