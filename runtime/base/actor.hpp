@@ -128,6 +128,17 @@ protected:
     };
   }
 
+  /// A function that may be called from any thread and sends this actor `Message{what}`, if it still
+  /// lives then. It does not keep the actor alive: who holds it may be held by the actor.
+  template <class Message>
+  auto sink_of() {
+    return [weak = caf::actor_cast<caf::weak_actor_ptr>(this)](auto what) {
+      if (auto self = caf::actor_cast<caf::strong_actor_ptr>(weak)) {
+        caf::anon_send(caf::actor_cast<caf::actor>(self), Message{std::move(what)});
+      }
+    };
+  }
+
 private:
   std::string name_;
   std::shared_ptr<tap> tap_;

@@ -150,12 +150,11 @@ private:
       std::vector<std::pair<std::string, std::string>> unknown; ///< approval, tool
     };
     auto f = std::make_shared<found>();
-    const auto self = caf::actor_cast<caf::actor>(this);
+    const auto sink = sink_of<deliver>();
     work(
       "load",
-      [f, self, exchange = env_.exchange](transaction& tx) -> result<void> {
-        auto waiting = exchange->attach(
-          tx, "effect", [self](delivery d) { caf::anon_send(self, deliver{std::move(d)}); });
+      [f, sink, exchange = env_.exchange](transaction& tx) -> result<void> {
+        auto waiting = exchange->attach(tx, "effect", sink);
         if (!waiting) {
           return std::move(waiting).error();
         }

@@ -64,10 +64,9 @@ private:
   void start_up() {
     auto waiting = std::make_shared<std::vector<delivery>>();
     auto live = std::make_shared<std::map<std::string, std::string>>();
-    const auto self = caf::actor_cast<caf::actor>(this);
     ledger::unit u;
     u.name = "flow.load";
-    u.apply = [env = env_, waiting, live, self](transaction& tx) -> result<void> {
+    u.apply = [env = env_, waiting, live, sink = sink_of<deliver>()](transaction& tx) -> result<void> {
       // Whoever ran before on this ledger may have left rows that are not written yet.
       if (auto r = tx.settle(); !r) {
         return r;
@@ -96,9 +95,7 @@ private:
           (*live)[live_key(f.text(0), row->state.key)] = id;
         }
       }
-      auto found = env->exchange->attach(tx, "flow", [self](delivery d) {
-        caf::anon_send(self, deliver{std::move(d)});
-      });
+      auto found = env->exchange->attach(tx, "flow", sink);
       if (!found) {
         return std::move(found).error();
       }
