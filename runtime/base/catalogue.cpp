@@ -25,6 +25,7 @@ struct schema {
 
 struct catalogue::compiled {
   catalogue_entry entry;
+  json source;
   schema payload;
   std::optional<schema> answer;
 };
@@ -99,16 +100,14 @@ catalogue::load(const std::filesystem::path& folder) {
   }
   std::sort(files.begin(), files.end());
 
-  json definitions = json::object();
+  std::shared_ptr<catalogue> out(new catalogue);
   if (std::filesystem::exists(folder / "definitions.json")) {
     auto document = read_file(folder / "definitions.json");
     if (!document) {
       return std::move(document).error();
     }
-    definitions = document->value("definitions", json::object());
+    out->definitions_ = document->value("definitions", json::object());
   }
-
-  std::shared_ptr<catalogue> out(new catalogue);
   for (const auto& file : files) {
     if (file.filename() == "definitions.json") {
       continue;
@@ -117,74 +116,119 @@ catalogue::load(const std::filesystem::path& folder) {
     if (!document) {
       return std::move(document).error();
     }
-    const auto fail = [&](const char* field, const char* why) {
-      return error(errc::schema, why).at("file", file.string()).at("field", field);
-    };
-    auto item = std::make_unique<compiled>();
-    auto& entry = item->entry;
-    entry.name = text_or(*document, "name");
-    entry.description = text_or(*document, "description");
-    entry.version = document->value("version", 1);
-    entry.key = text_or(*document, "key");
-    entry.reversal = text_or(*document, "reversal", "none");
-    const auto kind = text_or(*document, "kind");
-    if (kind == "topic") {
-      entry.kind = entry_kind::topic;
-    } else if (kind == "question") {
-      entry.kind = entry_kind::question;
-    } else if (kind == "tool") {
-      entry.kind = entry_kind::tool;
-    } else {
-      return fail("kind", "a catalogue entry is a topic, a question or a tool");
-    }
-    if (entry.name.empty()) {
-      return fail("name", "a catalogue entry needs a name");
-    }
-    if (entry.kind == entry_kind::tool) {
-      const auto access = text_or(*document, "access");
-      if (access != "read" && access != "write") {
-        return fail("access", "a tool reads or writes");
-      }
-      entry.write = access == "write";
-    }
-    if (const auto it = document->find("untrusted"); it != document->end()) {
-      for (const auto& pointer : *it) {
-        entry.untrusted.push_back(pointer.get<std::string>());
-      }
-    }
-    const auto compile = [&](const char* name, schema& into) -> result<void> {
-      const auto it = document->find(name);
-      if (it == document->end() || !it->is_object()) {
-        return fail(name, "a JSON Schema is missing");
-      }
-      json source = *it;
-      source["definitions"] = definitions;
-      try {
-        valijson::SchemaParser parser;
-        parser.populateSchema(valijson::adapters::NlohmannJsonAdapter(source), *into.full);
-        into.quick = quick_schema::compile(*it, definitions);
-      } catch (const std::exception& e) {
-        return fail(name, e.what());
-      }
-      return {};
-    };
-    if (auto r = compile("schema", item->payload); !r) {
+    if (auto r = out->add(*std::move(document), file.string()); !r) {
       return std::move(r).error();
-    }
-    if (entry.kind != entry_kind::topic) {
-      item->answer.emplace();
-      if (auto r = compile("answer", *item->answer); !r) {
-        return std::move(r).error();
-      }
-    }
-    const auto name = entry.name;
-    if (!out->entries_.emplace(name, std::move(item)).second) {
-      return fail("name", "this name occurs twice in the catalogue");
     }
   }
   return std::shared_ptr<const catalogue>(std::move(out));
 }
 
+result<std::shared_ptr<const catalogue>> catalogue::from_excerpt(const json& excerpt) {
+  std::shared_ptr<catalogue> out(new catalogue);
+  out->definitions_ = excerpt.value("definitions", json::object());
+  for (const auto& document : excerpt.value("entries", json::array())) {
+    if (auto r = out->add(document, text_or(document, "name")); !r) {
+      return std::move(r).error();
+    }
+  }
+  return std::shared_ptr<const catalogue>(std::move(out));
+}
+
+json catalogue::excerpt(const std::set<std::string>& names) const {
+  json list = json::array();
+  for (const auto& name : names) {
+    if (const auto it = entries_.find(name); it != entries_.end()) {
+      list.push_back(it->second->source);
+    }
+  }
+  return {{"definitions", definitions_}, {"entries", std::move(list)}};
+}
+
+result<void> catalogue::add(json document, const std::string& place) {
+  const auto fail = [&](const char* field, const char* why) {
+    return error(errc::schema, why).at("file", place).at("field", field);
+  };
+  auto item = std::make_unique<compiled>();
+  auto& entry = item->entry;
+  entry.name = text_or(document, "name");
+  entry.description = text_or(document, "description");
+  entry.version = document.value("version", 1);
+  entry.key = text_or(document, "key");
+  entry.reversal = text_or(document, "reversal", "none");
+  const auto kind = text_or(document, "kind");
+  if (kind == "topic") {
+    entry.kind = entry_kind::topic;
+  } else if (kind == "question") {
+    entry.kind = entry_kind::question;
+  } else if (kind == "tool") {
+    entry.kind = entry_kind::tool;
+  } else {
+    return fail("kind", "a catalogue entry is a topic, a question or a tool");
+  }
+  if (entry.name.empty()) {
+    return fail("name", "a catalogue entry needs a name");
+  }
+  if (entry.kind == entry_kind::tool) {
+    const auto access = text_or(document, "access");
+    if (access != "read" && access != "write") {
+      return fail("access", "a tool reads or writes");
+    }
+    entry.write = access == "write";
+  }
+  if (const auto it = document.find("untrusted"); it != document.end()) {
+    for (const auto& pointer : *it) {
+      entry.untrusted.push_back(pointer.get<std::string>());
+    }
+  }
+  const auto compile = [&](const char* name, schema& into) -> result<void> {
+    const auto it = document.find(name);
+    if (it == document.end() || !it->is_object()) {
+      return fail(name, "a JSON Schema is missing");
+    }
+    json source = *it;
+    source["definitions"] = definitions_;
+    try {
+      valijson::SchemaParser parser;
+      parser.populateSchema(valijson::adapters::NlohmannJsonAdapter(source), *into.full);
+      into.quick = quick_schema::compile(*it, definitions_);
+    } catch (const std::exception& e) {
+      return fail(name, e.what());
+    }
+    return {};
+  };
+  if (auto r = compile("schema", item->payload); !r) {
+    return r;
+  }
+  if (entry.kind != entry_kind::topic) {
+    item->answer.emplace();
+    if (auto r = compile("answer", *item->answer); !r) {
+      return r;
+    }
+  }
+  const auto name = entry.name;
+  item->source = std::move(document);
+  if (!entries_.emplace(name, std::move(item)).second) {
+    return fail("name", "this name occurs twice in the catalogue");
+  }
+  return {};
+}
+
+std::string apply_key(const std::string& key_template, const json& payload) {
+  std::string out;
+  std::size_t at = 0;
+  while (at < key_template.size()) {
+    const auto open = key_template.find('{', at);
+    const auto close = open == std::string::npos ? open : key_template.find('}', open);
+    if (close == std::string::npos) {
+      out += key_template.substr(at);
+      break;
+    }
+    out += key_template.substr(at, open - at);
+    out += text_or(payload, key_template.substr(open + 1, close - open - 1).c_str());
+    at = close + 1;
+  }
+  return out;
+}
 const catalogue_entry* catalogue::find(std::string_view name) const {
   const auto it = entries_.find(name);
   return it == entries_.end() ? nullptr : &it->second->entry;

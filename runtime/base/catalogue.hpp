@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,11 +27,16 @@ struct catalogue_entry {
   std::string reversal = "none";      ///< write tools: the tool that undoes it
 };
 
+/// The partition key of a payload by a topic's template; absent members become empty.
+std::string apply_key(const std::string& key_template, const json& payload);
+
 /// Immutable; safe from any thread.
 class catalogue {
 public:
   /// Reads every *.json of the folder. Errors name file and field.
   static result<std::shared_ptr<const catalogue>> load(const std::filesystem::path& folder);
+  /// Reads what excerpt() wrote. Errors: as of load().
+  static result<std::shared_ptr<const catalogue>> from_excerpt(const json& excerpt);
   ~catalogue();
 
   const catalogue_entry* find(std::string_view name) const;
@@ -40,10 +46,16 @@ public:
   /// Checks the answer to a question or tool.
   result<void> check_answer(std::string_view name, const json& answer) const;
   std::vector<const catalogue_entry*> entries() const;
+  /// The sources of some entries, for a process that must check what these names carry by the same
+  /// rules. Names that are not here are left out.
+  json excerpt(const std::set<std::string>& names) const;
 
 private:
   struct compiled;
   catalogue();
+  /// Compiles one entry; `place` is for messages.
+  result<void> add(json document, const std::string& place);
+  json definitions_ = json::object();
   std::map<std::string, std::unique_ptr<compiled>, std::less<>> entries_;
 };
 

@@ -304,6 +304,19 @@ result<std::string> canonical_json(const json& value) {
   return out;
 }
 
+std::string clean_text(std::string_view text, std::size_t bytes_max) {
+  // A replacement is three bytes long: cut again, without cutting one in two.
+  auto out = json::parse(to_text(json(std::string(text.substr(0, bytes_max))))).get<std::string>();
+  if (out.size() > bytes_max) {
+    auto end = bytes_max;
+    while (end > 0 && (static_cast<unsigned char>(out[end]) & 0xc0) == 0x80) {
+      --end;
+    }
+    out.resize(end);
+  }
+  return out;
+}
+
 std::string to_text(const json& value) {
   return value.dump(-1, ' ', false, json::error_handler_t::replace);
 }

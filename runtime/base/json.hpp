@@ -31,6 +31,9 @@ result<std::string> canonical_json(const json& value);
 result<void> append_canonical(const json& value, std::string& out);
 bool append_canonical_text(std::string_view text, std::string& out);
 
+/// At most `bytes_max` bytes of a text that may be anything, as UTF-8: what is none is replaced.
+std::string clean_text(std::string_view text, std::size_t bytes_max);
+
 /// Compact text; invalid UTF-8 is replaced rather than thrown about.
 std::string to_text(const json& value);
 

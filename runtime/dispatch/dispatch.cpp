@@ -163,23 +163,6 @@ result<void> write_row(connection& db, const delivery& d, std::uint32_t failed_a
 
 } // namespace
 
-std::string apply_key(const std::string& key_template, const json& payload) {
-  std::string out;
-  std::size_t at = 0;
-  while (at < key_template.size()) {
-    const auto open = key_template.find('{', at);
-    const auto close = open == std::string::npos ? open : key_template.find('}', open);
-    if (close == std::string::npos) {
-      out += key_template.substr(at);
-      break;
-    }
-    out += key_template.substr(at, open - at);
-    out += text_or(payload, key_template.substr(open + 1, close - open - 1).c_str());
-    at = close + 1;
-  }
-  return out;
-}
-
 exchange::exchange(std::shared_ptr<id_source> ids, std::string tenant)
   : ids_(std::move(ids)),
     traces_(std::hash<std::string>{}(ids_->next())),
@@ -599,7 +582,10 @@ result<void> exchange::timer(transaction& tx, const std::string& owner,
 }
 
 result<void> exchange::cancel(transaction& tx, const std::string& owner, std::uint64_t id) {
-  if (const auto it = requests_.find(id); it != requests_.end() && it->second->asker == owner) {
+  if (const auto it = requests_.find(id); it != requests_.end()) {
+    if (it->second->asker != owner) {
+      return error(errc::denied, "the request is somebody else's").at("request", std::to_string(id));
+    }
     close_request(tx, id);
   }
   return {};

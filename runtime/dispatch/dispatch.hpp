@@ -64,9 +64,6 @@ struct routes {
   std::map<std::string, std::string> keys; ///< topic -> key template "{item}@{site}"
 };
 
-/// The partition key of a payload by template; absent members become empty.
-std::string apply_key(const std::string& key_template, const json& payload);
-
 struct dead_letter {
   std::int64_t id = 0;
   std::uint64_t seq = 0;
@@ -102,6 +99,8 @@ public:
   std::shared_ptr<const routes> current_routes() const;
   /// A number for a question, call or timer, before it exists: a plugin gets it at once.
   std::uint64_t new_request_id() { return next_request_.fetch_add(1); }
+  /// The first of `n` such numbers in a row.
+  std::uint64_t new_request_ids(std::uint64_t n) { return next_request_.fetch_add(n); }
   /// From this unit on deliveries for `receiver` go to `s`; gives what was unfinished before,
   /// in order. Nothing falls between the two.
   result<std::vector<delivery>> attach(ledger::transaction& tx, const std::string& receiver,

@@ -1,5 +1,7 @@
 #include "host/component.hpp"
 
+#include "host/staged_plugin.hpp"
+
 #include <valijson/adapters/nlohmann_json_adapter.hpp>
 #include <valijson/schema.hpp>
 #include <valijson/schema_parser.hpp>
@@ -65,6 +67,15 @@ result<void> narrow(component& c, const trust::rights& asked, const trust::grant
   keep(c.proposes, trust::right::proposes);
   keep(c.offers, trust::right::offers);
   keep(c.capabilities, trust::right::capabilities);
+  for (const auto& [name, address] : granted.endpoints) {
+    if (e.held.of(trust::right::endpoints).contains(name)) {
+      c.endpoints.emplace(name, address);
+    } else if (!asked.of(trust::right::endpoints).contains(name)) {
+      return error(errc::invalid, "\"" + name + "\" is granted as an endpoint, and the plugin does "
+                                  "not ask for it: its manifest has no such name there")
+        .at("field", "grant.endpoints");
+    }
+  }
   c.kept_by_grant = e.kept_by_grant;
   c.kept_by_cap = e.kept_by_cap;
   return {};

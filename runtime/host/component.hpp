@@ -3,7 +3,6 @@
 
 #include "base/catalogue.hpp"
 #include "host/isolation.hpp"
-#include "host/staged_plugin.hpp"
 #include "trust/rights.hpp"
 
 #include <chrono>
@@ -14,6 +13,8 @@
 
 namespace crossdock::host {
 
+class staged_plugin;
+
 struct component_limits {
   std::size_t payload_bytes_max = 1u << 20;
   std::size_t effects_max = 1024;          ///< per step
@@ -23,6 +24,8 @@ struct component_limits {
   std::size_t memory_value_bytes_max = 1u << 20;
   std::chrono::milliseconds step_soft{250};
   std::chrono::milliseconds step_hard{5000};
+  std::chrono::milliseconds create_hard{30'000}; ///< until a process of its own is ready
+  std::size_t process_bytes_max = 512u << 20; ///< address space of a process of its own
   std::size_t queue_max = 4096; ///< deliveries held in memory; the rest waits in its rows
 };
 
@@ -43,6 +46,7 @@ struct component {
   std::set<std::string> proposes;  ///< write tools
   std::set<std::string> offers;    ///< tools of a connector
   std::set<std::string> capabilities;
+  std::map<std::string, std::string> endpoints; ///< name -> address; what net/1 connects to
   /// What the manifest asks for and does not get.
   trust::rights kept_by_grant;
   trust::rights kept_by_cap;

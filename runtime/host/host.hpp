@@ -6,7 +6,11 @@
 ///    the ones mapped: they lie sealed in memory. What was mapped stays mapped.
 ///  - Everything a plugin asks for in a step exists together once handle() succeeded, or not at
 ///    all: effects, memory and the end of the delivery are one unit of work.
-///  - A step that throws loses only itself. The same event failing twice is a dead letter.
+///  - A step that throws loses only itself. The same event failing twice is a dead letter, with
+///    a bundle by which its vendor can see the failure again.
+///  - What runs in a process of its own harms nothing but itself, whatever it does there: it has
+///    no file, no socket, no other process; it is killed when its step overruns; what it was
+///    denied is on record.
 ///  - A call of a write tool is handed to a connector at most once; if it is not known what
 ///    became of it, it is answered `unknown`, never handed out again.
 #pragma once
@@ -20,6 +24,7 @@
 #include "ledger/ledger.hpp"
 #include "supervise/supervise.hpp"
 
+#include <filesystem>
 #include <functional>
 #include <optional>
 
@@ -39,6 +44,10 @@ struct environment {
   /// with which it says that its configuration can not work. Trouble that may pass is no error
   /// here: the instance is recreated. May be empty; called from any thread.
   std::function<void(const std::string& component, const std::optional<error>&)> started;
+  /// The program that runs plugins in a process of their own; empty: beside this one.
+  std::filesystem::path plugin_host = {};
+  /// Where repro bundles of dead letters go; empty: none are written.
+  std::filesystem::path repro = {};
 };
 
 /// Tables of this room: agents' memory.

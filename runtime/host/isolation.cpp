@@ -29,18 +29,16 @@ result<executor_kind> executor_from(std::string_view name) {
 }
 
 result<executor_kind> isolation(const isolation_facts& facts) {
-  const bool in_node =
-      facts.allowed_by_hash || (facts.first_party && !facts.floor_is_process);
   if (!facts.configured) {
-    return in_node ? facts.preferred : executor_kind::process;
+    return facts.runs_in_node && facts.may_run_in_node ? facts.preferred : executor_kind::process;
   }
-  if (*facts.configured != executor_kind::process && !in_node) {
+  if (*facts.configured != executor_kind::process && !facts.may_run_in_node) {
     return error(
         errc::denied,
         "executor = \"" + std::string(to_string(*facts.configured)) +
             "\" would run the file inside the node, which is for files that the operator "
-            "allowed there by their exact hash, or that are signed as first-party: say "
-            "\"process\", or allow the hash");
+            "allowed there: say \"process\", allow exactly this file with `crossdock plugin "
+            "lock`, or give its key isolation = \"in-process\" in the trust file");
   }
   return *facts.configured;
 }

@@ -20,21 +20,18 @@ std::string_view to_string(executor_kind kind) noexcept;
 result<executor_kind> executor_from(std::string_view name);
 
 struct isolation_facts {
-  /// The operator allows exactly this file, by its hash, to run in the node.
-  bool allowed_by_hash = false;
-  /// Signed by a key that the operator calls first-party.
-  bool first_party = false;
-  /// The signer's key has an isolation floor: nothing of it runs in the node by
-  /// signature.
-  bool floor_is_process = false;
+  /// The operator lets this file run in the node's process: exactly this file by its hash, or
+  /// what its signers' keys sign.
+  bool may_run_in_node = false;
+  /// ... and it does unless the configuration says otherwise: listed, or signed as first-party.
+  bool runs_in_node = false;
   /// What the manifest prefers in the node: scheduled or thread.
   executor_kind preferred = executor_kind::scheduled;
   /// [[plugin.component]] executor, if the configuration has it.
   std::optional<executor_kind> configured;
 };
 
-/// In the node only what the operator allowed by its exact hash, or what is signed as
-/// first-party without a floor that forbids it; everything else, and whatever is
+/// In the node only what the operator lets run there; everything else, and whatever is
 /// configured so, in a process of its own. Errors: denied, if the configuration wants a
 /// file in the node that may not run there.
 result<executor_kind> isolation(const isolation_facts& facts);

@@ -1,19 +1,19 @@
-#include "host/instance.hpp"
-
-#include "host/plugin_image.hpp"
+#include "host/mapped_instance.hpp"
 
 #include <algorithm>
 
 namespace crossdock::host {
 
 /// Holds everything the plugin has pointers to; its address never changes.
-struct instance::tables {
+struct mapped_instance::tables {
   cdk_host host{};
   cdk_limits limits{};
   cdk_tool tool{};
   cdk_propose propose{};
   cdk_memory memory{};
+  cdk_net net{};
   instance_host callbacks;
+  connector_function connect;
   std::shared_ptr<const component> what;
 };
 
@@ -43,14 +43,17 @@ cdk_status guarded(F f) noexcept {
 
 } // namespace
 
-result<std::shared_ptr<instance>> instance::create(std::shared_ptr<const component> what,
-                                                   instance_host host) {
-  std::shared_ptr<instance> out(new instance);
+result<std::shared_ptr<mapped_instance>>
+mapped_instance::create(std::shared_ptr<const component> what,
+                        std::shared_ptr<const plugin_image> image, instance_host host,
+                        connector_function connect) {
+  std::shared_ptr<mapped_instance> out(new mapped_instance);
   out->component_ = what;
   out->tables_ = std::make_unique<tables>();
   auto& t = *out->tables_;
   t.what = what;
   t.callbacks = std::move(host);
+  t.connect = std::move(connect);
 
   const auto& l = what->limits;
   t.limits = {sizeof(cdk_limits),
@@ -88,6 +91,16 @@ result<std::shared_ptr<instance>> instance::create(std::shared_ptr<const compone
                      std::int32_t (*visit)(void*, cdk_str, cdk_bytes)) -> cdk_status {
     return guarded([&] { return s->self->memory_scan(prefix, ctx, visit); });
   };
+  t.net.struct_size = sizeof t.net;
+  t.net.connect = [](const cdk_host* self, cdk_str endpoint, std::int32_t* fd) -> cdk_status {
+    return guarded([&] {
+      int descriptor = -1;
+      const auto status =
+        static_cast<tables*>(self->ctx)->connect(view(endpoint), descriptor);
+      *fd = descriptor;
+      return status;
+    });
+  };
 
   auto& h = t.host;
   h.struct_size = sizeof h;
@@ -108,6 +121,9 @@ result<std::shared_ptr<instance>> instance::create(std::shared_ptr<const compone
     }
     if (name == CDK_CAP_PROPOSE) {
       return &table->propose;
+    }
+    if (name == CDK_CAP_NET && table->connect) {
+      return &table->net;
     }
     return name == CDK_CAP_MEMORY ? &table->memory : nullptr;
   };
@@ -151,11 +167,7 @@ result<std::shared_ptr<instance>> instance::create(std::shared_ptr<const compone
     return guarded([&] { return s->self->random(bytes, len); });
   };
 
-  auto image = plugin_image::map(*what->file);
-  if (!image) {
-    return std::move(image).error();
-  }
-  out->plugin_ = (*image)->table();
+  out->plugin_ = image->table();
   auto e = make_error();
   const auto status = out->plugin_->create(&t.host, to_abi(what->name), to_abi_bytes(what->config),
                                     &out->object_, &e);
@@ -163,13 +175,12 @@ result<std::shared_ptr<instance>> instance::create(std::shared_ptr<const compone
     out->object_ = nullptr;
     return error(errc::plugin, "the component \"" + what->name + "\" could not be created: " +
                                  (e.message_len > 0 ? text_of(e)
-                                                    : "status " + std::to_string(status)))
-      .at("plugin", what->file->release());
+                                                    : "status " + std::to_string(status)));
   }
   return out;
 }
 
-instance::~instance() {
+mapped_instance::~mapped_instance() {
   if (object_ != nullptr && !leaked_) {
     plugin_->destroy(object_);
   }
@@ -179,24 +190,24 @@ instance::~instance() {
   }
 }
 
-void instance::handle(step& s, const cdk_event& event) {
+void mapped_instance::handle(step& s, const cdk_event& event) {
   auto e = make_error();
   cdk_step handle{&s};
   s.status = plugin_->handle(object_, &handle, &event, &e);
   if (s.status < 0) {
-    s.message = text_of(e);
+    s.message = clean_text(text_of(e), sizeof e.message);
     s.retry_after_ms = e.retry_after_ms;
   }
 }
 
-void instance::quiesce(std::uint32_t reason, std::int64_t deadline_ns) {
+void mapped_instance::quiesce(std::uint32_t reason, std::int64_t deadline_ns) {
   if (CDK_HAS(plugin_, quiesce)) {
     auto e = make_error();
     plugin_->quiesce(object_, reason, deadline_ns, &e);
   }
 }
 
-cdk_status instance::probe(std::uint32_t level, std::string& report) {
+cdk_status mapped_instance::probe(std::uint32_t level, std::string& report) {
   if (!CDK_HAS(plugin_, probe)) {
     return CDK_OK;
   }

@@ -3,6 +3,8 @@
 #include "host/executor.hpp"
 #include "host/host.hpp"
 #include "host/instance.hpp"
+#include "host/repro.hpp"
+#include "host/staged_plugin.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -79,19 +81,19 @@ private:
   // -- starting ------------------------------------------------------------------------------
 
   void make_executor() {
-    executor_ = component_->executor == executor_kind::thread
-                  ? make_thread_executor(component_->name)
-                  : make_scheduled_executor();
+    // What runs in a process of its own is waited for on a thread, which that process dies with.
+    executor_ = component_->executor == executor_kind::scheduled
+                  ? make_scheduled_executor()
+                  : make_thread_executor(component_->name);
   }
 
   /// Reads memory and what is unfinished in one unit, so that nothing falls between.
   void load() {
     auto memory = std::make_shared<memory_view>();
     auto waiting = std::make_shared<std::vector<delivery>>();
-    const auto self = caf::actor_cast<caf::actor>(this);
     ledger::unit u;
     u.name = "host.load";
-    u.apply = [memory, waiting, self, exchange = env_.exchange,
+    u.apply = [memory, waiting, sink = sink_of<deliver>(), exchange = env_.exchange,
                name = component_->name](ledger::transaction& tx) -> result<void> {
       auto rows = tx.db().query("SELECT key, value, expires FROM memory WHERE component = ?",
                                 {name});
@@ -101,8 +103,7 @@ private:
       for (const auto& r : *rows) {
         (*memory)[r.text(0)] = {r.text(1), r.integer(2)};
       }
-      auto found = exchange->attach(
-        tx, name, [self](delivery d) { caf::anon_send(self, deliver{std::move(d)}); });
+      auto found = exchange->attach(tx, name, sink);
       if (!found) {
         return std::move(found).error();
       }
@@ -183,11 +184,26 @@ private:
       spdlog::log(severity, "{}", message.substr(0, 2000));
     };
     h.metric = [](std::uint32_t, std::string_view, double) {};
-    h.post = [env = env_, component = component_,
+    h.post = [env = env_, component = component_, told = told_to_stop_,
               self = caf::actor_cast<caf::actor>(this)](std::string event,
                                                         std::string cookie) -> cdk_status {
+      if (*told) {
+        record_lifecycle(env, *component, "refused", "post(): it was told to stop", 1);
+        return CDK_E_CANCELLED;
+      }
       return post(env, component, self, std::move(event), std::move(cookie));
     };
+    h.denied = [env = env_, component = component_](const std::string& what, std::uint64_t times) {
+      record_lifecycle(env, *component, "denied", what, times);
+      const logging::scope about({.component = component->name});
+      spdlog::warn("{}: tried what no plugin may, and was denied: {}{}", component->name, what,
+                   times > 1 ? " (" + std::to_string(times) + " times)" : "");
+    };
+    h.ended = on_own_turn([this, generation = ++generation_](const std::string& how) {
+      if (generation == generation_ && instance_ && !stopping_) {
+        ended(how);
+      }
+    });
     return h;
   }
 
@@ -204,13 +220,31 @@ private:
       tell();
       return CDK_OK;
     }
-    auto parsed = parse_json(text);
+    const auto refuse = [&](cdk_status status, const std::string& why) {
+      record_lifecycle(env, *what, "refused", "post(): " + why, 1);
+      const logging::scope about({.component = what->name});
+      spdlog::warn("{}: refused: post(): {}", what->name, clean_text(why, 500));
+      return status;
+    };
+    if (!what->connector) {
+      // What an agent says has the labels of its cause, and these are known in a step alone.
+      return refuse(CDK_E_DENIED, "an agent sends within a step, never by itself");
+    }
+    auto parsed = parse_json(text, {.bytes = what->limits.payload_bytes_max});
     if (!parsed || !parsed->is_object()) {
-      return CDK_E_INVALID;
+      return refuse(CDK_E_INVALID, parsed ? "no JSON object" : parsed.error().describe());
+    }
+    static const std::set<std::string> members{"topic", "id", "key", "payload", "traceparent"};
+    for (const auto& [name, value] : parsed->items()) {
+      if (!members.contains(name)) {
+        return refuse(CDK_E_INVALID, "an event has no member \"" + name +
+                                       "\": who sent it, for whom and with which labels is the "
+                                       "node's to say");
+      }
     }
     const auto topic = text_or(*parsed, "topic");
     if (!what->produces.contains(topic)) {
-      return CDK_E_DENIED;
+      return refuse(CDK_E_DENIED, "it may not send " + topic);
     }
     envelope e;
     e.id = text_or(*parsed, "id");
@@ -257,8 +291,9 @@ private:
       pump();
     });
     busy_ = true;
-    executor_->run([what = component_, host = callbacks(), started]() mutable {
-      auto created = instance::create(what, std::move(host));
+    const surroundings around{env_.words, std::make_shared<memory_view>(*memory_), env_.plugin_host};
+    executor_->run([what = component_, host = callbacks(), around, started]() mutable {
+      auto created = make_instance(what, std::move(host), around);
       if (created) {
         started(*created, std::string());
       } else {
@@ -267,13 +302,38 @@ private:
     });
   }
 
+  /// Its process is gone, between steps or with one of them.
+  void ended(const std::string& how) {
+    if (running_) {
+      return; // the step says so itself
+    }
+    if (busy_) {
+      ended_ = how; // its last step is being recorded
+      return;
+    }
+    instance_failed(how);
+  }
+
+  /// A step is over and recorded.
+  void next() {
+    busy_ = false;
+    if (!ended_.empty() && instance_) {
+      instance_failed(std::exchange(ended_, std::string()));
+      return;
+    }
+    pump();
+  }
+
   /// Throws the instance away and makes a new one after a backoff, unless that happened too
   /// often: then the component stands still, visibly, and its deliveries stay in their rows.
   void instance_failed(const std::string& why) {
     last_error_ = why;
     const logging::scope about({.component = component_->name});
     ++restarts_;
-    instance_.reset();
+    ++generation_;
+    ended_.clear();
+    // Where it ran: what has a process of its own may take a moment to end.
+    executor_->run([object = std::exchange(instance_, nullptr)]() mutable { object.reset(); });
     busy_ = true;
     const auto wait = failures_.failed(env_.time->now());
     record_lifecycle(wait ? "instance_failed" : "gave_up", why);
@@ -296,19 +356,29 @@ private:
   }
 
   void record_lifecycle(const char* what, const std::string& why) {
+    record_lifecycle(env_, *component_, what, why, 0);
+  }
+
+  static void record_lifecycle(const environment& env, const component& about, const char* what,
+                               const std::string& why, std::uint64_t times,
+                               const std::vector<std::uint64_t>& causes = {}) {
     ledger::unit u;
     u.name = "host.lifecycle";
-    u.apply = [what = std::string(what), why, name = component_->name,
-               release = component_->file->release()](ledger::transaction& tx) -> result<void> {
+    u.apply = [what = std::string(what), why, times, causes, name = about.name,
+               release = about.file->release()](ledger::transaction& tx) -> result<void> {
       ledger::record r;
       r.kind = "plugin";
       r.source = "host";
       r.target = name;
-      r.detail = {{"what", what}, {"release", release}, {"why", why.substr(0, 500)}};
+      r.causes = causes;
+      r.detail = {{"what", what}, {"release", release}, {"why", clean_text(why, 500)}};
+      if (times > 0) {
+        r.detail["times"] = times;
+      }
       auto seq = tx.append(r);
       return seq ? result<void>() : std::move(seq).error();
     };
-    env_.store->submit(std::move(u));
+    env.store->submit(std::move(u));
   }
 
   // -- the queue -----------------------------------------------------------------------------
@@ -466,8 +536,9 @@ private:
     const auto now = env_.time->now();
     const auto deadline = now + component_->limits.step_hard;
     auto text = text_of(*job_now);
-    auto s = std::make_shared<step>(component_, env_.words, env_.exchange, env_.random, memory_,
-                                    memory_bytes_, now);
+    auto s = std::make_shared<step>(component_, env_.words,
+                                    env_.exchange->new_request_ids(component_->limits.effects_max),
+                                    env_.random, memory_, memory_bytes_, now);
     running_ = s;
     started_at_ = now;
     const auto finished = on_own_turn([this, s, text, job_now] {
@@ -562,6 +633,12 @@ private:
       spdlog::warn("{}: refused: {}", label(), why);
       last_error_ = why;
     }
+    if (!s->refusals.empty()) {
+      record_refusals(*s, j->row ? std::vector{j->row->seq} : std::vector<std::uint64_t>{});
+    }
+    if (s->status < 0 && j->row && j->row->attempt >= failures_max && s->status != CDK_E_RETRY) {
+      keep_repro(*s, *text, *j);
+    }
     if (s->status == CDK_SKIPPED && j->row && j->row->kind != delivery_kind::message &&
         j->row->token != 0 && s->effects.empty()) {
       // Nobody handles this question or call here: whoever asked hears of it now.
@@ -582,8 +659,11 @@ private:
         return;
       }
       last_error_ = s->message;
-      busy_ = false;
-      pump();
+      if (s->status == CDK_E_FATAL || s->status == CDK_E_DEADLINE) {
+        instance_failed(s->message);
+        return;
+      }
+      next();
       return;
     }
     switch (s->status) {
@@ -596,8 +676,37 @@ private:
       return;
     default: bury(*j, errc::plugin, s->message); break;
     }
-    busy_ = false;
-    pump();
+    next();
+  }
+
+  /// What the plugin asked for and did not get: an operator must be able to see it later.
+  void record_refusals(const step& s, const std::vector<std::uint64_t>& causes) {
+    // Each sentence once, and again at 10, 100, 1000...: a plugin in a loop must not fill the
+    // ledger either.
+    for (const auto& why : s.refusals) {
+      const auto times = ++refused_[refused_.size() < 200 || refused_.contains(why) ? why : "others"];
+      auto power = times;
+      while (power % 10 == 0) {
+        power /= 10;
+      }
+      if (power == 1) {
+        record_lifecycle(env_, *component_, "refused", why, times, causes);
+      }
+    }
+  }
+
+  /// For the vendor of a plugin in a process of its own: what made the step fail again.
+  void keep_repro(const step& s, const event_text& text, const job& j) const {
+    if (env_.repro.empty() || component_->executor != executor_kind::process) {
+      return;
+    }
+    const auto event = describe(j, text, s.now(), s.now() + component_->limits.step_hard);
+    const auto kept = write_repro(env_.repro, {*component_, event, s.memory(), s.message});
+    if (kept) {
+      spdlog::warn("{}: repro bundle: {}", label(), kept->string());
+    } else {
+      spdlog::error("{}: {}", label(), kept.error().describe());
+    }
   }
 
   /// Effects, memory and the end of the delivery, whole or not at all.
@@ -607,8 +716,7 @@ private:
       tell_started(std::nullopt);
     }
     if (!j->row && s->effects.empty() && s->changes.empty()) {
-      busy_ = false;
-      pump();
+      next();
       return;
     }
     ledger::unit u;
@@ -633,8 +741,7 @@ private:
         remember(s->changes);
       }
       // conflict: the delivery ended elsewhere (its request timed out); the step is void.
-      busy_ = false;
-      pump();
+      next();
     });
     env_.store->submit(std::move(u));
   }
@@ -653,6 +760,9 @@ private:
         memory_bytes_ += key.size() + value->bytes.size();
         memory_->emplace(key, *value);
       }
+    }
+    if (instance_) {
+      instance_->remembered();
     }
   }
 
@@ -746,6 +856,11 @@ private:
                            j.row && !what.connector ? j.row->event->traceparent : "");
       } else if (const auto* cancel = std::get_if<cancel_effect>(&e)) {
         r = exchange.cancel(tx, what.name, cancel->request);
+        if (!r && r.error().code() == errc::denied) {
+          record_lifecycle(env, what, "refused", "cancel(): " + r.error().describe(), 1,
+                           j.row ? std::vector{j.row->seq} : std::vector<std::uint64_t>{});
+          r = {};
+        }
       } else if (const auto* propose = std::get_if<propose_effect>(&e)) {
         json body = propose->proposal;
         body["agent"] = what.name;
@@ -867,21 +982,20 @@ private:
       (env_.time->now() + std::chrono::seconds(3)).time_since_epoch());
     const auto stopped =
       on_own_turn([this] { quit(caf::exit_reason::user_shutdown); });
-    executor_->run([object = instance_, deadline, stopped]() mutable {
+    executor_->run([object = instance_, deadline, stopped, told = told_to_stop_]() mutable {
+      *told = true;
       object->quiesce(CDK_QUIESCE_STOP, deadline.count());
       stopped();
     });
   }
 
   status_report report() const {
-    return {to_text(json{{"component", component_->name},
+    json out{{"component", component_->name},
                          {"plugin", component_->file->id()},
                          {"version", component_->file->version()},
                          {"sha256", component_->file->sha256_hex()},
                          {"kind", component_->connector ? "connector" : "agent"},
-                         {"executor", component_->executor == executor_kind::thread
-                                        ? "thread"
-                                        : "scheduled"},
+                         {"executor", to_string(component_->executor)},
                          {"state", state_},
                          {"queued", queue_.size() + moment_.size()},
                          {"parked", parked_},
@@ -891,7 +1005,11 @@ private:
                          {"restarts", restarts_},
                          {"abandoned_threads", abandoned_},
                          {"memory_bytes", memory_bytes_},
-                         {"last_error", last_error_}})};
+                         {"last_error", last_error_}};
+    if (instance_) {
+      out.update(instance_->place());
+    }
+    return {to_text(out)};
   }
 
   environment env_;
@@ -925,6 +1043,10 @@ private:
   std::uint64_t dead_ = 0;
   std::uint64_t restarts_ = 0;
   std::uint64_t abandoned_ = 0;
+  std::uint64_t generation_ = 0; ///< of instances, so that a late word of an old one is known
+  std::string ended_;            ///< how its process ended while a step was being recorded
+  std::map<std::string, std::uint64_t> refused_;
+  std::shared_ptr<std::atomic<bool>> told_to_stop_ = std::make_shared<std::atomic<bool>>(false);
   std::shared_ptr<std::atomic<std::uint64_t>> log_count_ =
     std::make_shared<std::atomic<std::uint64_t>>(0);
 };

@@ -29,14 +29,24 @@ std::string not_allowed(const component& c, trust::right kind, const std::string
   return "the manifest does not declare" + what;
 }
 
+/// A sum that a liar's lengths do not wrap around.
+std::uint64_t together(std::initializer_list<std::uint64_t> sizes) {
+  std::uint64_t sum = 0;
+  for (const auto n : sizes) {
+    sum = n > UINT64_MAX - sum ? UINT64_MAX : sum + n;
+  }
+  return sum;
+}
+
 } // namespace
 
 step::step(std::shared_ptr<const component> what, std::shared_ptr<const catalogue> words,
-           std::shared_ptr<dispatch::exchange> exchange, std::shared_ptr<random_source> random,
+           std::uint64_t first_request, std::shared_ptr<random_source> random,
            std::shared_ptr<const memory_view> memory, std::size_t memory_bytes, timestamp now)
   : component_(std::move(what)),
     words_(std::move(words)),
-    exchange_(std::move(exchange)),
+    first_request_(first_request),
+    next_request_(first_request),
     random_(std::move(random)),
     memory_(std::move(memory)),
     memory_bytes_(memory_bytes),
@@ -58,7 +68,7 @@ cdk_status step::room_for(std::uint64_t bytes, std::string_view what) {
     return refuse(CDK_E_LIMIT, "more than " + std::to_string(l.effects_max) +
                                  " effects in one step");
   }
-  if (bytes > l.payload_bytes_max || effect_bytes_ + bytes > l.effect_bytes_max) {
+  if (bytes > l.payload_bytes_max || bytes > l.effect_bytes_max - effect_bytes_) {
     return refuse(CDK_E_LIMIT, std::string(what) + " of " + std::to_string(bytes) +
                                  " bytes is beyond the limit");
   }
@@ -76,7 +86,7 @@ result<payload> step::read(cdk_bytes bytes) const {
 }
 
 cdk_status step::send(cdk_str topic, cdk_str id, cdk_str key, cdk_bytes payload) {
-  if (const auto s = room_for(payload.len + id.len + key.len, "an event"); s != CDK_OK) {
+  if (const auto s = room_for(together({payload.len, id.len, key.len}), "an event"); s != CDK_OK) {
     return s;
   }
   const std::string name(view(topic));
@@ -94,7 +104,7 @@ cdk_status step::send(cdk_str topic, cdk_str id, cdk_str key, cdk_bytes payload)
       return refuse(CDK_E_INVALID, valid.error().describe());
     }
     if (partition.empty()) {
-      partition = dispatch::apply_key(words_->find(name)->key, *body->document);
+      partition = apply_key(words_->find(name)->key, *body->document);
     }
   }
   effects.emplace_back(
@@ -104,7 +114,7 @@ cdk_status step::send(cdk_str topic, cdk_str id, cdk_str key, cdk_bytes payload)
 
 cdk_status step::ask(cdk_str question, cdk_bytes payload, std::uint64_t timeout_ms,
                      cdk_bytes tag, std::uint64_t* request) {
-  if (const auto s = room_for(payload.len + tag.len, "a question"); s != CDK_OK) {
+  if (const auto s = room_for(together({payload.len, tag.len}), "a question"); s != CDK_OK) {
     return s;
   }
   const std::string name(view(question));
@@ -118,7 +128,7 @@ cdk_status step::ask(cdk_str question, cdk_bytes payload, std::uint64_t timeout_
   if (auto valid = words_->check(name, *body->document); !valid) {
     return refuse(CDK_E_INVALID, valid.error().describe());
   }
-  ask_effect e{exchange_->new_request_id(), name, std::move(*body),
+  ask_effect e{next_request_++, name, std::move(*body),
                timeout_of(timeout_ms), std::string(view(tag))};
   if (request != nullptr) {
     *request = e.request;
@@ -129,7 +139,7 @@ cdk_status step::ask(cdk_str question, cdk_bytes payload, std::uint64_t timeout_
 
 cdk_status step::call(cdk_str tool, cdk_bytes args, std::uint64_t timeout_ms, cdk_bytes tag,
                       std::uint64_t* request) {
-  if (const auto s = room_for(args.len + tag.len, "a call"); s != CDK_OK) {
+  if (const auto s = room_for(together({args.len, tag.len}), "a call"); s != CDK_OK) {
     return s;
   }
   const std::string name(view(tool));
@@ -147,7 +157,7 @@ cdk_status step::call(cdk_str tool, cdk_bytes args, std::uint64_t timeout_ms, cd
   if (auto valid = words_->check(name, *body->document); !valid) {
     return refuse(CDK_E_INVALID, valid.error().describe());
   }
-  call_effect e{exchange_->new_request_id(), name, std::move(*body),
+  call_effect e{next_request_++, name, std::move(*body),
                 timeout_of(timeout_ms), std::string(view(tag))};
   if (request != nullptr) {
     *request = e.request;
@@ -179,7 +189,7 @@ cdk_status step::timer(std::uint64_t delay_ms, cdk_bytes tag, std::uint64_t* req
   if (const auto s = room_for(tag.len, "a timer"); s != CDK_OK) {
     return s;
   }
-  timer_effect e{exchange_->new_request_id(),
+  timer_effect e{next_request_++,
                  std::chrono::milliseconds(
                    static_cast<std::int64_t>(std::min(delay_ms, delay_ms_max))),
                  std::string(view(tag))};
@@ -223,8 +233,9 @@ cdk_status step::propose(const cdk_proposal* p, std::uint64_t* request) {
   if (!std::isfinite(p->confidence) || p->confidence < 0 || p->confidence > 1) {
     return refuse(CDK_E_INVALID, "confidence is a number from 0 to 1");
   }
-  if (const auto s = room_for(p->args.len + p->evidence.len + p->rationale.len +
-                                p->rationale_facts.len + p->tag.len,
+  if (const auto s = room_for(together({p->args.len, p->evidence.len, p->rationale.len, p->rationale_facts.len,
+                                         p->tag.len, p->basis.len, p->alternatives.len,
+                                         p->expected_value.len, p->if_nothing_is_done.len}),
                               "a proposal");
       s != CDK_OK) {
     return s;
@@ -274,7 +285,7 @@ cdk_status step::propose(const cdk_proposal* p, std::uint64_t* request) {
     body["amount"] = {{"amount", std::string(view(p->amount))},
                       {"currency", std::string(view(p->currency))}};
   }
-  propose_effect e{exchange_->new_request_id(), std::move(body), std::string(view(p->tag))};
+  propose_effect e{next_request_++, std::move(body), std::string(view(p->tag))};
   if (request != nullptr) {
     *request = e.request;
   }

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "base/catalogue.hpp"
 #include "crossdock/abi.h"
-#include "dispatch/dispatch.hpp"
 #include "host/component.hpp"
 
 #include <atomic>
@@ -78,26 +78,29 @@ using memory_changes = std::map<std::string, std::optional<memory_value>>;
 /// Lives for one handle(). The functions of the host's table write into it.
 class step {
 public:
+  /// Its requests are numbered from `first_request`; limits.effects_max numbers are its own.
   step(std::shared_ptr<const component> what, std::shared_ptr<const catalogue> words,
-       std::shared_ptr<dispatch::exchange> exchange, std::shared_ptr<random_source> random,
+       std::uint64_t first_request, std::shared_ptr<random_source> random,
        std::shared_ptr<const memory_view> memory, std::size_t memory_bytes, timestamp now);
+  virtual ~step() = default;
   step(const step&) = delete;
   step& operator=(const step&) = delete;
 
-  // -- called by the plugin, through the host's table ----------------------------------------
-  cdk_status send(cdk_str topic, cdk_str id, cdk_str key, cdk_bytes payload);
-  cdk_status ask(cdk_str question, cdk_bytes payload, std::uint64_t timeout_ms, cdk_bytes tag,
+  // -- called by the plugin, through the host's table; in a process of its own each call is
+  //    checked there, told, and checked again here ------------------------------------------
+  virtual cdk_status send(cdk_str topic, cdk_str id, cdk_str key, cdk_bytes payload);
+  virtual cdk_status ask(cdk_str question, cdk_bytes payload, std::uint64_t timeout_ms, cdk_bytes tag,
                  std::uint64_t* request);
-  cdk_status call(cdk_str tool, cdk_bytes args, std::uint64_t timeout_ms, cdk_bytes tag,
+  virtual cdk_status call(cdk_str tool, cdk_bytes args, std::uint64_t timeout_ms, cdk_bytes tag,
                   std::uint64_t* request);
-  cdk_status reply(std::uint64_t token, cdk_status status, cdk_bytes payload);
-  cdk_status timer(std::uint64_t delay_ms, cdk_bytes tag, std::uint64_t* request);
-  cdk_status cancel(std::uint64_t request);
+  virtual cdk_status reply(std::uint64_t token, cdk_status status, cdk_bytes payload);
+  virtual cdk_status timer(std::uint64_t delay_ms, cdk_bytes tag, std::uint64_t* request);
+  virtual cdk_status cancel(std::uint64_t request);
   cdk_status random(void* out, std::uint64_t len);
-  cdk_status propose(const cdk_proposal* p, std::uint64_t* request);
+  virtual cdk_status propose(const cdk_proposal* p, std::uint64_t* request);
   cdk_status memory_get(cdk_str key, cdk_bytes* out);
-  cdk_status memory_put(cdk_str key, cdk_bytes value, std::uint64_t ttl_s);
-  cdk_status memory_del(cdk_str key);
+  virtual cdk_status memory_put(cdk_str key, cdk_bytes value, std::uint64_t ttl_s);
+  virtual cdk_status memory_del(cdk_str key);
   cdk_status memory_scan(cdk_str prefix, void* ctx,
                          std::int32_t (*visit)(void*, cdk_str, cdk_bytes));
 
@@ -111,6 +114,12 @@ public:
   /// Set when the shell gives the step up: every host function answers CANCELLED from then on.
   std::atomic<bool> abandoned{false};
 
+  std::uint64_t first_request() const { return first_request_; }
+  /// For the random numbers of a plugin that runs elsewhere.
+  std::uint64_t seed() { return random_->next(); }
+  timestamp now() const { return timestamp(std::chrono::microseconds(now_us_)); }
+  const memory_view& memory() const { return *memory_; }
+
 private:
   cdk_status refuse(cdk_status code, std::string why);
   cdk_status room_for(std::uint64_t bytes, std::string_view what);
@@ -121,7 +130,8 @@ private:
 
   std::shared_ptr<const component> component_;
   std::shared_ptr<const catalogue> words_;
-  std::shared_ptr<dispatch::exchange> exchange_;
+  std::uint64_t first_request_;
+  std::uint64_t next_request_;
   std::shared_ptr<random_source> random_;
   std::shared_ptr<const memory_view> memory_;
   std::size_t memory_bytes_;

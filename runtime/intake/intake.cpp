@@ -64,7 +64,7 @@ result<admission> desk::admit(ledger::transaction& tx, envelope e) const {
   }
   e.dataschema = e.type + "/" + std::to_string(entry->version);
   if (e.subject.empty()) {
-    e.subject = dispatch::apply_key(entry->key, *payload);
+    e.subject = apply_key(entry->key, *payload);
   }
   for (const auto& pointer : entry->untrusted) {
     if (find_pointer(*payload, pointer) != nullptr) {

@@ -54,15 +54,6 @@ result<admitted> admit(const config& c, const fs::path& file, const fs::path& st
   const auto now = system_clock().now();
   auto v = trust::judge({file.string(), plugin.bytes(), plugin.manifest(), signatures},
                         c.trusted.get(), listed(c), kept ? kept->before() : nothing, now);
-  if (v.admitted() && !v.may_run_in_process) {
-    v.how = trust::verdict::standing::refused;
-    v.reasons.push_back(
-        "its signature admits it to a process of its own alone, which this "
-        "version does not have: give the key isolation = \"in-process\" in " +
-        c.trusted->file +
-        ", or list exactly this file with `crossdock plugin "
-        "lock`");
-  }
   if (!v.admitted()) {
     return error(errc::denied, "the plugin file may not be loaded: " + v.why())
         .at("file", file.string());
@@ -78,6 +69,24 @@ result<admitted> admit(const config& c, const fs::path& file, const fs::path& st
     }
   }
   return admitted{*std::move(staged), std::move(v)};
+}
+
+result<std::shared_ptr<const host::component>>
+component_of(const admitted& in, const component_config& wanted, const catalogue& words) {
+  auto made = host::component::from_manifest(in.file, wanted.id, wanted.config, words, wanted.grant,
+                                             in.standing.highest);
+  if (!made) {
+    return std::move(made).error();
+  }
+  auto where = host::isolation({in.standing.may_run_in_process, in.standing.runs_in_process,
+                                (*made)->executor, wanted.executor});
+  if (!where) {
+    return std::move(where).error().at("component", wanted.id);
+  }
+  auto out = std::make_shared<host::component>(**made);
+  out->executor = *where;
+  out->limits.process_bytes_max = wanted.process_bytes_max;
+  return std::shared_ptr<const host::component>(std::move(out));
 }
 
 } // namespace crossdock::node

@@ -2,6 +2,7 @@
 /// was admitted, and the bytes that were judged are the ones that are mapped.
 #pragma once
 
+#include "host/component.hpp"
 #include "host/staged_plugin.hpp"
 #include "node/config.hpp"
 #include "trust/judge.hpp"
@@ -27,5 +28,11 @@ enum class admitting {
 /// Errors: as of host::staged_plugin::read(); denied, with every reason; of the store.
 result<admitted> admit(const config& c, const std::filesystem::path& file,
                        const std::filesystem::path& store, admitting how);
+
+/// A component of an admitted file as it is configured: its rights, and where its code runs.
+/// Errors: as of host::component::from_manifest(); denied (the configuration wants it in the
+/// node, where it may not run).
+result<std::shared_ptr<const host::component>>
+component_of(const admitted& in, const component_config& wanted, const catalogue& words);
 
 } // namespace crossdock::node

@@ -2,6 +2,7 @@
 
 #include "base/digest.hpp"
 #include "base/toml_reader.hpp"
+#include "host/connect.hpp"
 
 #include <unistd.h>
 
@@ -61,6 +62,25 @@ json to_json(const toml::node& n) {
   std::ostringstream text;
   n.visit([&](const auto& v) { text << v; });
   return text.str();
+}
+
+/// { erp = "10.0.0.5:8000" }: names of the manifest with their addresses here.
+void read_endpoints(toml_reader& grant, const toml::table& kinds,
+                    std::map<std::string, std::string>& into) {
+  const auto* n = grant.take("endpoints");
+  const auto* table = n == nullptr ? nullptr : n->as_table();
+  if (table == nullptr) {
+    grant.fail(*kinds.get("endpoints"), "endpoints",
+               "a table of addresses, such as { erp = \"10.0.0.5:8000\" }, is expected here");
+    return;
+  }
+  for (const auto& [name, value] : *table) {
+    const auto address = value.value_or(std::string());
+    if (auto r = host::check_address(address); !r) {
+      grant.fail(value, "endpoints." + std::string(name.str()), r.error().message());
+    }
+    into[std::string(name.str())] = address;
+  }
 }
 
 } // namespace
@@ -156,6 +176,7 @@ result<config> read_config(const fs::path& file) {
         }
         c.allowed.merge(*allowed);
       }
+      c.plugin_host = at(r.text("host"));
       for (auto& hash : r.texts("sha256", false)) {
         c.allowed.insert(std::move(hash));
       }
@@ -209,9 +230,11 @@ result<config> read_config(const fs::path& file) {
           if (const auto* kinds = n->as_table()) {
             toml_reader gr(*kinds, file.string(), inner + ".grant.", first);
             for (std::size_t k = 0; k < trust::right_kinds; ++k) {
-              // Nothing is connected for a plugin yet: there is nothing to hand out.
-              if (trust::right(k) == trust::right::endpoints ||
-                  kinds->get(trust::right_names[k]) == nullptr) {
+              if (kinds->get(trust::right_names[k]) == nullptr) {
+                continue;
+              }
+              if (trust::right(k) == trust::right::endpoints) {
+                read_endpoints(gr, *kinds, one.grant.endpoints);
                 continue;
               }
               const auto names = gr.texts(trust::right_names[k], false);
@@ -222,6 +245,16 @@ result<config> read_config(const fs::path& file) {
                                  "expected here");
           }
         }
+        if (const auto* n = ct.get("executor")) {
+          auto kind = host::executor_from(cr.text("executor"));
+          if (kind) {
+            one.executor = *kind;
+          } else {
+            cr.fail(*n, "executor", kind.error().message());
+          }
+        }
+        one.process_bytes_max =
+          static_cast<std::size_t>(cr.integer("process_memory_mib", 512, 32, 1 << 20)) << 20;
         p.components.push_back(std::move(one));
       });
       c.plugins.push_back(std::move(p));

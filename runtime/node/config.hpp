@@ -4,10 +4,12 @@
 #include "base/error.hpp"
 #include "base/json.hpp"
 #include "gate/autonomy.hpp"
+#include "host/isolation.hpp"
 #include "trust/judge.hpp"
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -19,6 +21,9 @@ struct component_config {
   json config = json::object();
   std::string owner = {}; ///< the principal who answers for it; empty: nobody is named
   trust::grant grant = {};  ///< what it may do of what its manifest asks for
+  /// Where its code runs, if the operator says so.
+  std::optional<host::executor_kind> executor = {};
+  std::size_t process_bytes_max = 512u << 20; ///< if it has a process of its own
 };
 
 struct plugin_config {
@@ -48,6 +53,7 @@ struct config {
   /// Whose signatures count; null: the list alone decides.
   std::shared_ptr<const trust::trust_file> trusted;
   std::vector<plugin_config> plugins;
+  std::filesystem::path plugin_host; ///< runs plugins in processes; empty: beside this program
   std::filesystem::path policy;
   gate::autonomy_table autonomy;
   std::vector<std::filesystem::path> flows;

@@ -162,9 +162,6 @@ result<parts> prepare(const config& c, admitting how) {
     for (const auto& note : in->standing.notes) {
       spdlog::warn("{}: {}", wanted.file.string(), note);
     }
-    if (auto image = host::plugin_image::map(*file); !image) {
-      return std::move(image).error().at("configured at", wanted.place);
-    }
     auto components = wanted.components;
     if (components.empty()) {
       for (const auto& one : file->manifest().value("components", json::array())) {
@@ -172,10 +169,15 @@ result<parts> prepare(const config& c, admitting how) {
       }
     }
     for (const auto& one : components) {
-      auto component = host::component::from_manifest(file, one.id, one.config, *p.words,
-                                                      one.grant, in->standing.highest);
+      auto component = component_of(*in, one, *p.words);
       if (!component) {
         return std::move(component).error().at("configured at", wanted.place);
+      }
+      // Trouble of the loader is better known now than once all the rest runs.
+      if ((*component)->executor != host::executor_kind::process) {
+        if (auto image = host::plugin_image::map(*file); !image) {
+          return std::move(image).error().at("configured at", wanted.place);
+        }
       }
       if (!names.insert(one.id).second) {
         return error(errc::conflict, "the component \"" + one.id + "\" is configured twice")
@@ -826,6 +828,8 @@ private:
                                        const std::optional<error>& refused) {
       all->note(name, refused);
     };
+    env.plugin_host = config_.plugin_host;
+    env.repro = config_.data / "repro";
     auto h = host::start_shell(s, env, c);
     const std::lock_guard lock(handles_->mutex);
     handles_->shells[c->name] = h;

@@ -20,10 +20,10 @@ host::instance_host quiet_host() {
   return h;
 }
 
-json probed(const std::shared_ptr<const host::component>& what) {
+json probed(const std::shared_ptr<const host::component>& what, const host::surroundings& around) {
   json out{{"component", what->name}, {"plugin", what->file->release()}, {"ok", false}};
   const auto begin = std::chrono::steady_clock::now();
-  auto object = host::instance::create(what, quiet_host());
+  auto object = host::make_instance(what, quiet_host(), around);
   if (!object) {
     out["error"] = object.error().describe();
     return out;
@@ -52,8 +52,8 @@ bool is_connector(const json& manifest, const std::string& id) {
   return false;
 }
 
-void probe_file(const config& c, const plugin_config& wanted, const catalogue& words,
-                json& out) {
+void probe_file(const config& c, const plugin_config& wanted,
+                const std::shared_ptr<const catalogue>& words, json& out) {
   const auto failed = [&](const error& e) {
     out.push_back({{"component", wanted.file.filename().string()},
                    {"plugin", ""},
@@ -76,10 +76,12 @@ void probe_file(const config& c, const plugin_config& wanted, const catalogue& w
     if (!is_connector(file->manifest(), one.id)) {
       continue;
     }
-    auto what = host::component::from_manifest(file, one.id, one.config, words, one.grant,
-                                               in->standing.highest);
+    auto what = component_of(*in, one, *words);
     if (what) {
-      out.push_back(probed(*what));
+      host::surroundings around;
+      around.words = words;
+      around.plugin_host = c.plugin_host;
+      out.push_back(probed(*what, around));
     } else {
       failed(what.error());
     }
@@ -93,7 +95,7 @@ json probe_connectors(const config& c) {
   const auto words = catalogue::load(c.catalogue);
   for (const auto& wanted : c.plugins) {
     if (words) {
-      probe_file(c, wanted, **words, out);
+      probe_file(c, wanted, *words, out);
     }
   }
   return out;

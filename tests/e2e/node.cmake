@@ -9,7 +9,7 @@ target_compile_definitions(crossdock_test_support PRIVATE
   TEST_PLUGIN_FOLDER="${CMAKE_BINARY_DIR}/plugins"
   TEST_TEST_PLUGIN_FOLDER="${CMAKE_BINARY_DIR}/test-plugins"
   TEST_SOURCE_FOLDER="${PROJECT_SOURCE_DIR}")
-add_dependencies(crossdock_test_support crossdockd crossdock crossdock-sim plugin_sql plugin_order
+add_dependencies(crossdock_test_support crossdockd crossdock-plugin-host crossdock crossdock-sim plugin_sql plugin_order
   plugin_replenishment plugin_warehouse crossdock_test_plugins)
 
 crossdock_test(e2e/node LIBS crossdock_test_support crossdock_ledger LABELS e2e TIMEOUT 600)

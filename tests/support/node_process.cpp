@@ -167,9 +167,15 @@ node_process::node_process(const setup& s) {
          << "/config/connectors/sim.toml\"\ndatabase = \"./erp.db\"\nsystem = \"sim-erp\"\n"
          << "start = \"open\"\ninterval_ms = " << s.interval_ms << "\n\n";
   for (std::size_t i = 1; i < files.size(); ++i) {
+    const auto agent = files[i].stem().string();
+    const bool own_process = s.sandboxed && s.agents && i <= 3;
     config << "[[plugin]]\nfile = \"" << files[i].string() << "\"\n\n";
-    if (files[i].filename() == "order.so") { // as the demo has it, so that transfers are worth it
-      config << "[[plugin.component]]\nid = \"order\"\n[plugin.component.config]\n"
+    if (agent == "order" || own_process) {
+      config << "[[plugin.component]]\nid = \"" << agent << "\"\n"
+             << (own_process ? "executor = \"process\"\n" : "");
+    }
+    if (agent == "order") { // as the demo has it, so that transfers are worth it
+      config << "[plugin.component.config]\n"
              << "late_line_cost = { amount = \"15\", currency = \"USD\" }\n\n";
     }
   }

@@ -66,6 +66,7 @@ public:
     int interval_ms = 50;      ///< of the connector's poll
     std::string policy;        ///< text of the policy; empty: the demo's
     bool agents = true;        ///< the distributor's three agents
+    bool sandboxed = false;    ///< these run in processes of their own
     std::vector<std::string> test_plugins; ///< names of files in the test plugins' folder
   };
   node_process() : node_process(setup{}) {}

@@ -227,31 +227,27 @@ TEST_CASE("reading writes nothing and a refusal names the file", "[plugin_file]"
   CHECK(missing.error().code() == errc::not_found);
 }
 
-TEST_CASE("only what the operator or a first-party key allows runs in the node",
+TEST_CASE("only what the operator lets run in the node runs there",
           "[plugin_file]") {
   using host::executor_kind;
   const std::optional<executor_kind> wishes[] = {std::nullopt, executor_kind::scheduled,
                                                  executor_kind::thread,
                                                  executor_kind::process};
-  for (const bool by_hash : {false, true}) {
-    for (const bool first_party : {false, true}) {
-      for (const bool floor : {false, true}) {
-        for (const auto preferred : {executor_kind::scheduled, executor_kind::thread}) {
-          for (const auto& wish : wishes) {
-            const auto r =
-                host::isolation({by_hash, first_party, floor, preferred, wish});
-            const bool in_node = by_hash || (first_party && !floor);
-            CAPTURE(by_hash, first_party, floor);
-            if (!wish) {
-              REQUIRE(r.ok());
-              CHECK(*r == (in_node ? preferred : executor_kind::process));
-            } else if (*wish == executor_kind::process || in_node) {
-              REQUIRE(r.ok());
-              CHECK(*r == *wish);
-            } else {
-              REQUIRE_FALSE(r.ok());
-              CHECK(r.error().code() == errc::denied);
-            }
+  for (const bool may : {false, true}) {
+    for (const bool runs : {false, true}) {
+      for (const auto preferred : {executor_kind::scheduled, executor_kind::thread}) {
+        for (const auto& wish : wishes) {
+          const auto r = host::isolation({may, runs, preferred, wish});
+          CAPTURE(may, runs);
+          if (!wish) {
+            REQUIRE(r.ok());
+            CHECK(*r == (may && runs ? preferred : executor_kind::process));
+          } else if (*wish == executor_kind::process || may) {
+            REQUIRE(r.ok());
+            CHECK(*r == *wish);
+          } else {
+            REQUIRE_FALSE(r.ok());
+            CHECK(r.error().code() == errc::denied);
           }
         }
       }

@@ -45,15 +45,6 @@ result<json> manifest_of(const node::plugin_config& p) {
       .at("configured at", p.place);
 }
 
-trust::grant grant_of(const node::plugin_config& p, const std::string& component) {
-  for (const auto& one : p.components) {
-    if (one.id == component) {
-      return one.grant;
-    }
-  }
-  return {};
-}
-
 /// The manifest entries of the configured components of a plugin.
 std::vector<std::pair<json, json>> components_of(const node::plugin_config& p,
                                                  const json& manifest) {
@@ -144,7 +135,6 @@ struct connector::parts {
   std::shared_ptr<const host::component> component;
   std::shared_ptr<clock> time = std::make_shared<system_clock>();
   std::shared_ptr<random_source> random = std::make_shared<system_random>();
-  std::shared_ptr<dispatch::exchange> numbers;
   std::shared_ptr<const host::memory_view> memory = std::make_shared<host::memory_view>();
   std::shared_ptr<host::instance> instance;
   std::uint64_t token = 0;
@@ -171,20 +161,27 @@ result<std::unique_ptr<connector>> connector::open(const node::config& config,
   if (!in) {
     return std::move(in).error().at("configured at", place);
   }
-  auto granted = host::component::from_manifest(
-      in->file, chosen->component, read_only(chosen->config, chosen->schema), *p.words,
-      grant_of(*chosen->plugin, chosen->component), in->standing.highest);
+  node::component_config wanted;
+  for (const auto& one : chosen->plugin->components) {
+    if (one.id == chosen->component) {
+      wanted = one;
+    }
+  }
+  wanted.id = chosen->component;
+  wanted.config = read_only(chosen->config, chosen->schema);
+  auto granted = node::component_of(*in, wanted, *p.words);
   if (!granted) {
     return std::move(granted).error().at("configured at", place);
   }
   p.component = *granted;
-  p.numbers = std::make_shared<dispatch::exchange>(
-      std::make_shared<id_source>(p.time, p.random), config.tenant);
   host::instance_host silent;
   silent.log = [](std::uint32_t, std::string_view, std::string_view) {};
   silent.metric = [](std::uint32_t, std::string_view, double) {};
   silent.post = [](std::string, std::string) -> cdk_status { return CDK_E_DENIED; };
-  auto instance = host::instance::create(p.component, std::move(silent));
+  host::surroundings around;
+  around.words = p.words;
+  around.plugin_host = config.plugin_host;
+  auto instance = host::make_instance(p.component, std::move(silent), around);
   if (!instance) {
     return std::move(instance).error().at("configured at", place);
   }
@@ -195,7 +192,7 @@ result<std::unique_ptr<connector>> connector::open(const node::config& config,
 result<host::reply_effect> connector::parts::once(const std::string& tool,
                                                   const std::string& args) {
   const auto now = time->now();
-  host::step step(component, words, numbers, random, memory, 0, now);
+  host::step step(component, words, 1, random, memory, 0, now);
   cdk_event e{};
   e.struct_size = sizeof e;
   e.kind = CDK_EV_CALL;

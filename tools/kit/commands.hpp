@@ -48,7 +48,7 @@ private:
 void add_inspect(CLI::App& app, context& c);
 void add_signing(CLI::App& app, context& c); ///< key, sign, verify, comment
 void add_check(CLI::App& app, context& c);
-void add_running(CLI::App& app, context& c); ///< run, test
+void add_running(CLI::App& app, context& c); ///< run, test, bench
 void add_project(CLI::App& app, context& c); ///< new, build
 void add_diff(CLI::App& app, context& c);
 

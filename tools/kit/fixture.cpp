@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <chrono>
 #include <set>
 
 namespace crossdock::kit {
@@ -83,7 +85,30 @@ public:
 
   lived take() { return std::move(out_); }
 
+  /// Microseconds of one event's steps.
+  double time(const json& e, std::string& failure) {
+    const auto kind = e.at("kind").get<std::string>();
+    const auto name = name_in(e);
+    const auto payload = e.value("payload", json::object());
+    const auto begin = std::chrono::steady_clock::now();
+    step(kind, name, payload, e);
+    const auto took = std::chrono::steady_clock::now() - begin;
+    failure = node_.error();
+    return std::chrono::duration<double, std::micro>(took).count();
+  }
+
+  /// "message order.line"
+  static std::string called(const json& e) {
+    const auto name = name_in(e);
+    return e.at("kind").get<std::string>() + (name.empty() ? "" : " " + name);
+  }
+
 private:
+  static std::string name_in(const json& e) {
+    const auto kind = e.at("kind").get<std::string>();
+    return text_or(e, kind == "message" ? "topic" : kind == "ask" ? "question" : "tool");
+  }
+
   /// Answers to calls and questions, the first that matches.
   void script() {
     std::map<std::string, std::vector<json>> by_name;
@@ -120,10 +145,8 @@ private:
   happened one(const json& e) {
     happened h;
     const auto kind = e.at("kind").get<std::string>();
-    const auto name = text_or(e, kind == "message" ? "topic"
-                                 : kind == "ask"   ? "question"
-                                                   : "tool");
-    h.what = kind + (name.empty() ? "" : " " + name);
+    const auto name = name_in(e);
+    h.what = called(e);
     const auto payload = e.value("payload", json::object());
     const auto before =
         std::array{node_.sent.size(), node_.proposals.size(), node_.replies.size(),
@@ -407,21 +430,69 @@ result<json> read_fixture(const std::filesystem::path& file) {
   return f;
 }
 
+namespace {
+
+std::string component_of(const fake::loaded_plugin& loaded, const json& fixture) {
+  const auto named = text_or(fixture, "component");
+  if (!named.empty()) {
+    return named;
+  }
+  const auto& all = loaded.manifest.at("components");
+  if (all.size() != 1) {
+    throw std::runtime_error("component: the file has several components: which one?");
+  }
+  return text_or(all.front(), "id");
+}
+
+double share(std::vector<double>& samples, double part) {
+  const auto at = std::min(samples.size() - 1,
+                           static_cast<std::size_t>(part * static_cast<double>(samples.size())));
+  std::nth_element(samples.begin(), samples.begin() + static_cast<std::ptrdiff_t>(at), samples.end());
+  return samples[at];
+}
+
+} // namespace
+
 result<lived> live_through(const std::string& plugin, const json& fixture,
                            whereabouts& at) {
   try {
     const auto loaded = fake::load(plugin);
-    auto component = text_or(fixture, "component");
-    if (component.empty()) {
-      const auto& all = loaded.manifest.at("components");
-      if (all.size() != 1) {
-        return wrong("component", "the file has several components: which one?");
-      }
-      component = text_or(all.front(), "id");
-    }
-    life l(loaded, component, fixture);
+    life l(loaded, component_of(loaded, fixture), fixture);
     l.run(at);
     return l.take();
+  } catch (const std::exception& e) {
+    return error(errc::plugin, e.what());
+  }
+}
+
+result<json> time_through(const std::string& plugin, const json& fixture, double seconds,
+                          whereabouts& at) {
+  try {
+    const auto loaded = fake::load(plugin);
+    const auto component = component_of(loaded, fixture);
+    const auto& events = fixture.at("events");
+    std::vector<std::vector<double>> samples(events.size());
+    const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
+    do {
+      life l(loaded, component, fixture);
+      for (std::size_t i = 0; i < events.size(); ++i) {
+        at.say(fmt::format("in event {}", i + 1));
+        std::string failure;
+        const auto us = l.time(events[i], failure);
+        if (!failure.empty()) {
+          return error(errc::plugin, fmt::format("event {} failed: {}", i + 1, failure));
+        }
+        samples[i].push_back(us);
+      }
+    } while (std::chrono::steady_clock::now() < end);
+    json out = json::array();
+    for (std::size_t i = 0; i < events.size(); ++i) {
+      out.push_back({{"event", life::called(events[i])},
+                     {"steps", samples[i].size()},
+                     {"us_p50", share(samples[i], 0.5)},
+                     {"us_p99", share(samples[i], 0.99)}});
+    }
+    return out;
   } catch (const std::exception& e) {
     return error(errc::plugin, e.what());
   }

@@ -81,6 +81,16 @@ public:
     detail::require(status, "post", event.value("topic", ""));
     return true;
   }
+  /// From any thread: a connected stream socket to an endpoint that the manifest names and the
+  /// operator granted; the caller closes it. In a sandbox there is no other way to connect.
+  /// Errors: host_error with CDK_E_DENIED (not granted), CDK_E_RETRY (not reachable now).
+  int connect(std::string_view endpoint) const {
+    std::int32_t descriptor = -1;
+    const auto& table = detail::granted(tables().net, CDK_CAP_NET);
+    detail::require(table.connect(tables().host, detail::str(endpoint), &descriptor), "connect",
+                    std::string{endpoint});
+    return descriptor;
+  }
   /// From an own thread: a `posted` event with `cookie` as its tag follows at once and
   /// leaves no record. For "look now, there is something new". False: try later.
   bool wake(std::string_view cookie) const {

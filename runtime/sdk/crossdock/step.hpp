@@ -30,6 +30,7 @@ struct host_tables {
   const cdk_memory* memory = nullptr;
   const cdk_model* model = nullptr;
   const cdk_search* search = nullptr;
+  const cdk_net* net = nullptr;
 
   explicit host_tables(const cdk_host* h) : host{h} {
     tool = find<cdk_tool>(CDK_CAP_TOOL);
@@ -37,6 +38,7 @@ struct host_tables {
     memory = find<cdk_memory>(CDK_CAP_MEMORY);
     model = find<cdk_model>(CDK_CAP_MODEL);
     search = find<cdk_search>(CDK_CAP_SEARCH);
+    net = find<cdk_net>(CDK_CAP_NET);
   }
 
   void log(level l, std::string_view message, const json& fields) const {

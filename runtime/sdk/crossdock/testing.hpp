@@ -55,6 +55,10 @@ public:
   fake_node(const fake_node&) = delete;
   fake_node& operator=(const fake_node&) = delete;
 
+  /// What net/1 connects to: by the name in the manifest, a function that gives a connected
+  /// descriptor, which is the component's from then on, or -1 if there is no connection now.
+  std::map<std::string, std::function<int()>> endpoints;
+
   // -- recorded effects, in order
   // ---------------------------------------------------------
   std::vector<sent_event> sent;
@@ -689,6 +693,8 @@ private:
         return &node.memory_;
       if (name == CDK_CAP_MODEL)
         return &node.model_;
+      if (name == CDK_CAP_NET)
+        return &node.net_;
       return name == CDK_CAP_SEARCH ? &node.search_ : nullptr;
     };
     host_.log = [](const cdk_host* h, std::uint32_t l, cdk_str message, cdk_str fields) {
@@ -793,6 +799,18 @@ private:
     model_.complete = [](cdk_step* s, cdk_bytes request, std::uint64_t timeout,
                          cdk_bytes tag, std::uint64_t* id) {
       return add_request(s, "complete", detail::str("model"), request, timeout, tag, id);
+    };
+    net_.struct_size = sizeof net_;
+    net_.connect = [](const cdk_host* h, cdk_str endpoint, std::int32_t* fd) -> cdk_status {
+      auto& node = of(h);
+      const auto name = std::string{detail::view(endpoint)};
+      const auto it = node.endpoints.find(name);
+      if (it == node.endpoints.end()) {
+        const std::lock_guard lock{node.posts_mutex_};
+        return node.refuse(CDK_E_DENIED, "the endpoint '" + name + "' is not granted");
+      }
+      *fd = it->second();
+      return *fd < 0 ? CDK_E_RETRY : CDK_OK;
     };
     search_.struct_size = sizeof search_;
     search_.query = [](cdk_step* s, cdk_bytes request, std::uint64_t timeout,
@@ -904,6 +922,7 @@ private:
   cdk_memory memory_{};
   cdk_model model_{};
   cdk_search search_{};
+  cdk_net net_{};
 };
 
 /// A node around one component type of the test's own program.

@@ -169,6 +169,11 @@ problems by_rules(const json& manifest) {
     };
     needs("calls", "tool/1");
     needs("proposes", "propose/1");
+    if (c.contains("endpoints")) {
+      needs("endpoints", "net/1");
+      if (!connector && !c["endpoints"].empty())
+        wrong(at + ".endpoints", "an agent is connected to nothing: connectors are");
+    }
     std::set<std::string> tools;
     for (std::size_t k = 0; k < c["offers"].size(); ++k) {
       const auto& offer = c["offers"][k];

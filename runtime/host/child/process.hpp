@@ -1,0 +1,58 @@
+/// A child process that runs one instance: started, watched, ended. No other code starts
+/// it.
+#pragma once
+
+#include "base/error.hpp"
+
+#include <filesystem>
+#include <string>
+
+#include <sys/types.h>
+
+namespace crossdock::host::child {
+
+/// Descriptors that the child finds: 0 nothing, 1 and 2 a pipe, then these.
+constexpr int step_descriptor = 3;
+constexpr int any_descriptor = 4;
+constexpr int plugin_descriptor = 5;
+
+/// Owns the process and the descriptors. When the thread that started it ends, so does
+/// it.
+class process {
+public:
+  /// Starts `program` without environment and without any descriptor but its own;
+  /// `plugin` is the sealed plugin file. Errors: not_found (no such program), io.
+  static result<process> start(const std::filesystem::path& program, int plugin);
+  process(process&& other) noexcept;
+  process& operator=(process&&) = delete;
+  /// Kills it, if it is still there.
+  ~process();
+
+  int step() const { return step_; }
+  int any() const { return any_; }
+  int output() const { return output_; } ///< what it prints; never blocks
+  int watched() const { return pidfd_; } ///< readable once it ended
+  pid_t id() const { return id_; }
+
+  void kill() const;
+  /// Waits for its end, at most this long; "ended by SIGSEGV (Segmentation fault)",
+  /// "ended itself with code 3"; empty while it runs. The answer stays the same.
+  std::string how_it_ended(int wait_ms);
+  /// Closes its step channel: it ends by itself if its plugin lets it.
+  void hang_up();
+
+private:
+  process() = default;
+  pid_t id_ = -1;
+  int pidfd_ = -1;
+  int step_ = -1;
+  int any_ = -1;
+  int output_ = -1;
+  std::string end_;
+};
+
+/// `crossdock-plugin-host` beside this program, or in ../libexec/crossdock. Errors:
+/// not_found.
+result<std::filesystem::path> find_program(const std::filesystem::path& configured);
+
+} // namespace crossdock::host::child

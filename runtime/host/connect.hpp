@@ -1,0 +1,18 @@
+/// Connections to the endpoints that an operator granted; plugins make none themselves.
+#pragma once
+
+#include "base/error.hpp"
+
+#include <string>
+
+namespace crossdock::host {
+
+/// A connected stream socket to "host:port", "[address]:port" or "/path/of.socket",
+/// within 5 s. The caller closes it. Errors: invalid (no such form), unavailable,
+/// timeout; each names the address.
+result<int> connect_to(const std::string& address);
+
+/// Whether `address` has one of the forms. Errors: invalid.
+result<void> check_address(const std::string& address);
+
+} // namespace crossdock::host

@@ -1,0 +1,280 @@
+// Hostile plugins in processes of their own, beside one that works: each harms only
+// itself, and what it tried is on record.
+#include "integration/host_fixture.hpp"
+
+using namespace crossdock;
+using namespace crossdock::host::testing;
+using namespace std::chrono_literals;
+
+namespace {
+
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool sanitized = true;
+#else
+constexpr bool sanitized = false;
+#endif
+
+/// An attack of tests/contract/hostile/hostile.c and what an operator finds afterwards: a
+/// record of its component with this word and a sentence that has this part.
+struct attempt {
+  const char* name;
+  const char* what;
+  const char* part;
+};
+
+constexpr const char* no_record = nullptr; ///< it gets a status, and that is all there is
+
+/// Manifests have dashes.
+std::string component_of(std::string name) {
+  std::replace(name.begin(), name.end(), '_', '-');
+  return "hostile." + name;
+}
+
+host::component_limits small() {
+  host::component_limits l;
+  l.step_hard = sanitized ? 2000ms : 400ms;
+  l.create_hard = 10s;
+  l.memory_bytes_max = 4u << 20;
+  l.process_bytes_max = 128u << 20;
+  return l;
+}
+
+class red_team {
+public:
+  explicit red_team(const std::vector<attempt>& attempts) : f_(plugins(attempts)) {}
+
+  /// All attack, while the neighbour works.
+  void attack() {
+    std::filesystem::create_directories(f_.folder / "keys");
+    const auto key = (f_.folder / "keys/node.key").string();
+    std::ofstream(key) << "secret";
+    for (int i = 0; i < 20; ++i) {
+      f_.publish("test.event", {{"file", key}, {"neighbour", true}});
+    }
+  }
+
+  /// `number`: of its shell.
+  void found(const attempt& a, std::size_t number) {
+    const auto component = component_of(a.name);
+    INFO(component);
+    if (a.what == no_record) {
+      CHECK(until([&] {
+        const auto s = f_.status(number);
+        return s["steps"].get<int>() > 0 && s["state"] != "creating";
+      }));
+      return;
+    }
+    const bool there = until([&] { return recorded(component, a.what, a.part); });
+    INFO(all_of(component));
+    CHECK(there);
+  }
+
+  void neighbour_is_well(std::size_t events = 20) {
+    CHECK(until([&] { return f_.memory("count") == std::to_string(events); }));
+  }
+
+  fixture f_;
+
+private:
+  static plugin_list plugins(const std::vector<attempt>& attempts) {
+    plugin_list out{{"thrower", "test.thrower"}};
+    for (const auto& a : attempts) {
+      out.push_back({std::string("../hostile-plugins/hostile-") + a.name,
+                     component_of(a.name), host::executor_kind::process, small()});
+    }
+    return out;
+  }
+
+  json records() {
+    auto db = f_.env.store->reader();
+    REQUIRE(db.ok());
+    auto rows = (*db)->query(
+        "SELECT header FROM record WHERE kind = 'plugin' OR kind = 'late_answer'");
+    REQUIRE(rows.ok());
+    json out = json::array();
+    for (const auto& r : *rows) {
+      out.push_back(json::parse(r.text(0)));
+    }
+    return out;
+  }
+
+  bool recorded(const std::string& component, const std::string& what,
+                const std::string& part) {
+    for (const auto& r : records()) {
+      if (what == text_or(r, "kind") && text_or(r, "src") == component) {
+        return true;
+      }
+      const auto detail = r.value("detail", json::object());
+      if (text_or(r, "dst") == component && text_or(detail, "what") == what &&
+          text_or(detail, "why").find(part) != std::string::npos) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  std::string all_of(const std::string& component) {
+    std::string out;
+    for (const auto& r : records()) {
+      if (text_or(r, "dst") == component || text_or(r, "src") == component) {
+        out += r.dump() + "\n";
+      }
+    }
+    return out;
+  }
+};
+
+void run(const std::vector<attempt>& attempts) {
+  red_team team(attempts);
+  team.attack();
+  for (std::size_t i = 0; i < attempts.size(); ++i) {
+    team.found(attempts[i], i + 1);
+  }
+  team.neighbour_is_well();
+}
+
+} // namespace
+
+TEST_CASE("no file is opened, read or removed", "[red_team]") {
+  run({{"read_ledger_key", "denied", "keys/node.key"},
+       {"read_passwords", "denied", "openat(\"/etc/passwd\")"},
+       {"read_parent_memory", "denied", "/mem\")"},
+       {"write_file", "denied", "openat(\"/tmp/hostile-was-here\")"},
+       {"list_folder", "denied", "openat(\"/\")"},
+       {"remove_file", "denied", "unlink(\"/tmp/hostile-target\")"},
+       {"leak_descriptors", "denied", "dup()"},
+       {"memory_file", "denied", "memfd_create()"},
+       {"close_descriptors", "instance_failed", "its process ended itself with code 0"}});
+  CHECK_FALSE(std::filesystem::exists("/tmp/hostile-was-here"));
+}
+
+TEST_CASE("no socket is opened or connected", "[red_team]") {
+  run({{"open_socket", "denied", "socket(AF_INET)"},
+       {"open_local_socket", "denied", "socket(AF_UNIX)"},
+       {"open_netlink", "denied", "socket(AF_NETLINK)"},
+       {"connect_channel", "denied", "connect()"},
+       {"ask_for_endpoint", no_record, ""},
+       {"ring", "denied", "io_uring_setup()"}});
+}
+
+TEST_CASE("no process or thread is started, looked at or ended", "[red_team]") {
+  run({{"fork_once", "denied", "clone(a process)"},
+       {"fork_bomb", "denied", "clone(a process)"},
+       {"execute", "denied", "execve(\"/bin/sh\")"},
+       {"start_thread", "denied", "clone(a thread)"},
+       {"trace_parent", "denied", "ptrace()"},
+       {"kill_parent", "denied", "kill(signal 9)"},
+       {"peek_at_parent", "denied", "process_vm_readv()"},
+       {"leave_namespace", "denied", "unshare()"},
+       {"become_root", "denied", "setuid()"}});
+}
+
+TEST_CASE("no limit is lifted and no code is made", "[red_team]") {
+  run({{"raise_limits", "denied", "prlimit64()"},
+       {"raise_priority", "denied", "setpriority()"},
+       {"survive_parent", "denied", "prctl()"},
+       {"make_code", "denied", "mmap(memory that can be executed)"}});
+}
+
+TEST_CASE("a process that ends itself loses its own step alone", "[red_team]") {
+  const auto dead = [](const char* how) {
+    return sanitized ? "its process ended" : how; // the sanitizer's report ends it first
+  };
+  std::vector<attempt> all{{"loop", "instance_failed", "did not return within"},
+                           {"sleep_long", "instance_failed", "did not return within"},
+                           {"stop_itself", "instance_failed", "did not return within"},
+                           {"overflow", "instance_failed", dead("ended by SIGSEGV")},
+                           {"crash", "instance_failed", dead("ended by SIGSEGV")},
+                           {"abort_itself", "instance_failed", dead("ended by SIGABRT")},
+                           {"end_itself", "instance_failed", "ended itself with code 0"}};
+  if (!sanitized) { // there is no limit of address space beside ASan's shadow
+    all.push_back({"bomb_memory", "instance_failed", "ended by SIGABRT"});
+  }
+  run(all);
+}
+
+TEST_CASE("forged, torn and endless messages end the process that sends them",
+          "[red_team]") {
+  run({{"forge_step", "instance_failed", "does not declare that it produces test.secret"},
+       {"write_garbage", "instance_failed", "broke the conversation"},
+       {"write_garbage_beside", "instance_failed", "its process"},
+       {"oversized_frame", "instance_failed", "larger than a step's limits"},
+       {"send_descriptor", "instance_failed", "broke the conversation"}});
+}
+
+TEST_CASE("what is not granted is refused, whoever it is said to come from",
+          "[red_team]") {
+  run({{"send_undeclared", "refused", "does not declare that it produces test.secret"},
+       {"call_undeclared", no_record, ""},
+       {"propose_undeclared", no_record, ""},
+       {"ask_undeclared", "refused", "finance.bank_account"},
+       {"forge_sender", "refused", "no member \"source\""},
+       {"forge_labels", "refused", "no member \"labels\""},
+       {"reply_unasked", "late_answer", ""},
+       {"cancel_others", no_record, ""},
+       {"use_old_step", no_record, ""}});
+}
+
+TEST_CASE("lies about sizes, floods and scribbles stay within the plugin", "[red_team]") {
+  run({{"lie_about_size", "refused", "is beyond the limit"},
+       {"lie_about_name", no_record, ""},
+       {"send_huge", "refused", "is beyond the limit"},
+       {"send_deep", "refused", "deep"},
+       {"send_no_text", "refused", "UTF-8"},
+       {"flood_effects", "refused", "more than 1024 effects"},
+       {"flood_timers", "refused", "more than 1024 effects"},
+       {"flood_memory", "refused", "memory is full"},
+       {"flood_log", no_record, ""},
+       {"flood_metrics", no_record, ""},
+       {"print_much", no_record, ""},
+       {"scribble", no_record, ""},
+       {"tamper_host", no_record, ""},
+       {"exception_status", no_record, ""}});
+}
+
+TEST_CASE("who does not become ready, stop or end in time is ended", "[red_team]") {
+  std::vector<std::pair<std::string, std::string>> seen;
+  const auto begin = std::chrono::steady_clock::now();
+  {
+    auto slow = small();
+    slow.create_hard = 500ms;
+    plugin_list plugins{{"thrower", "test.thrower"}};
+    for (const auto* name :
+         {"hang_in_create", "hang_in_quiesce", "hang_in_destroy", "ask_after_quiesce"}) {
+      plugins.push_back({std::string("../hostile-plugins/hostile-") + name,
+                         component_of(name), host::executor_kind::process,
+                         std::string_view(name) == "hang_in_create" ? slow : small()});
+    }
+    fixture f(plugins);
+    f.publish("test.event", {{"n", 1}});
+    CHECK(until([&] { return f.memory("count") == "1"; }));
+    CHECK(until([&] {
+      const auto s = f.status(1);
+      return text_or(s, "last_error").find("was not ready within 500 ms") !=
+             std::string::npos;
+    }));
+    CHECK(until([&] {
+      return text_or(f.status(2), "state") == "running" &&
+             text_or(f.status(3), "state") == "running" &&
+             text_or(f.status(4), "state") == "running";
+    }));
+    f.stop_shells();
+    auto db = f.env.store->reader();
+    REQUIRE(db.ok());
+    auto rows = (*db)->query("SELECT header FROM record WHERE kind = 'plugin'");
+    REQUIRE(rows.ok());
+    for (const auto& r : *rows) {
+      const auto header = json::parse(r.text(0));
+      seen.emplace_back(text_or(header, "dst"), text_or(header["detail"], "why"));
+    }
+  }
+  const auto said = [&](const std::string& who, const std::string& part) {
+    return std::any_of(seen.begin(), seen.end(), [&](const auto& s) {
+      return s.first == who && s.second.find(part) != std::string::npos;
+    });
+  };
+  CHECK(said("hostile.hang-in-quiesce", "to go on after it was told to stop"));
+  CHECK(said("hostile.hang-in-destroy", "to stay when it was told to end"));
+  CHECK(said("hostile.ask-after-quiesce", "it was told to stop"));
+  CHECK(std::chrono::steady_clock::now() - begin < 60s);
+}

@@ -1,0 +1,6 @@
+crossdock_test(integration/sandbox LIBS crossdock_host crossdock_supervise crossdock_kit TIMEOUT 120)
+add_dependencies(integration_sandbox_test crossdock_test_plugins crossdock-plugin-host)
+target_compile_definitions(integration_sandbox_test PRIVATE
+  TEST_PLUGINS="${CMAKE_BINARY_DIR}/test-plugins"
+  PLUGIN_HOST="$<TARGET_FILE:crossdock-plugin-host>"
+  TEST_CATALOGUE="${CMAKE_CURRENT_SOURCE_DIR}/data/catalogue")
