@@ -54,6 +54,8 @@ struct surroundings {
   std::shared_ptr<const catalogue> words;
   /// As it is now; an instance in a process of its own gets a copy of it.
   std::shared_ptr<const memory_view> memory = std::make_shared<const memory_view>();
+  /// One before it failed: a process of its own gets only what time nobody else wants.
+  bool failed_before = false;
   /// The program that runs plugins; empty: `crossdock-plugin-host` beside this program,
   /// or in ../libexec/crossdock.
   std::filesystem::path plugin_host = {};

@@ -20,10 +20,11 @@ std::string_view to_string(executor_kind kind) noexcept;
 result<executor_kind> executor_from(std::string_view name);
 
 struct isolation_facts {
-  /// The operator lets this file run in the node's process: exactly this file by its hash, or
-  /// what its signers' keys sign.
+  /// The operator lets this file run in the node's process: exactly this file by its
+  /// hash, or what its signers' keys sign.
   bool may_run_in_node = false;
-  /// ... and it does unless the configuration says otherwise: listed, or signed as first-party.
+  /// ... and it does unless the configuration says otherwise: listed, or signed as
+  /// first-party.
   bool runs_in_node = false;
   /// What the manifest prefers in the node: scheduled or thread.
   executor_kind preferred = executor_kind::scheduled;

@@ -291,7 +291,8 @@ private:
       pump();
     });
     busy_ = true;
-    const surroundings around{env_.words, std::make_shared<memory_view>(*memory_), env_.plugin_host};
+    const surroundings around{env_.words, std::make_shared<memory_view>(*memory_), restarts_ > 0,
+                              env_.plugin_host};
     executor_->run([what = component_, host = callbacks(), around, started]() mutable {
       auto created = make_instance(what, std::move(host), around);
       if (created) {
@@ -458,7 +459,7 @@ private:
 
   void pump() {
     unpark();
-    if (busy_ || !instance_ || stopping_) {
+    if (busy_ || !instance_ || stopping_ || waits_for_allowance()) {
       return;
     }
     if (!moment_.empty()) {
@@ -472,6 +473,46 @@ private:
       auto j = std::move(*chosen);
       queue_.erase(chosen);
       run(std::move(j));
+    }
+  }
+
+  /// What a step costs the node is taken from an allowance that grows with time, up to one full
+  /// step. A component that asks for more waits with its deliveries: nothing of it is lost.
+  bool waits_for_allowance() {
+    const auto rate = static_cast<double>(component_->limits.effects_per_s);
+    if (rate == 0) {
+      return false;
+    }
+    const auto now = std::chrono::steady_clock::now();
+    allowance_ = std::min(static_cast<double>(component_->limits.effects_max),
+                          allowance_ + rate * std::chrono::duration<double>(now - counted_at_).count());
+    counted_at_ = now;
+    if (allowance_ >= 0) {
+      return false;
+    }
+    if (!waiting_) {
+      waiting_ = true;
+      ++throttled_;
+      const auto wait = std::chrono::duration<double>(-allowance_ / rate);
+      delayed_send(this, std::chrono::ceil<std::chrono::milliseconds>(wait), task{[this] {
+                     waiting_ = false;
+                     pump();
+                   }});
+    }
+    return true;
+  }
+
+  void charge(const step& s) {
+    if (component_->limits.effects_per_s == 0) {
+      return;
+    }
+    const bool had = allowance_ >= 0;
+    allowance_ -= s.cost();
+    if (had && allowance_ < 0) {
+      note_often("refused",
+                 "more than " + std::to_string(component_->limits.effects_per_s) +
+                     " steps, effects and KiB of them a second: what is for it waits",
+                 {});
     }
   }
 
@@ -646,6 +687,7 @@ private:
         reply_effect{j->row->token, CDK_E_ABSENT,
                      {R"({"error":"the component has no handler"})", nullptr}, "", {}});
     }
+    charge(*s);
     if (s->status == CDK_OK || s->status == CDK_PENDING || s->status == CDK_SKIPPED) {
       commit(s, text, j);
       return;
@@ -681,17 +723,22 @@ private:
 
   /// What the plugin asked for and did not get: an operator must be able to see it later.
   void record_refusals(const step& s, const std::vector<std::uint64_t>& causes) {
-    // Each sentence once, and again at 10, 100, 1000...: a plugin in a loop must not fill the
-    // ledger either.
     for (const auto& why : s.refusals) {
-      const auto times = ++refused_[refused_.size() < 200 || refused_.contains(why) ? why : "others"];
-      auto power = times;
-      while (power % 10 == 0) {
-        power /= 10;
-      }
-      if (power == 1) {
-        record_lifecycle(env_, *component_, "refused", why, times, causes);
-      }
+      note_often("refused", why, causes);
+    }
+  }
+
+  /// Each sentence once, and again at 10, 100, 1000...: a plugin in a loop must not fill the ledger
+  /// either.
+  void note_often(const char* what, const std::string& why,
+                  const std::vector<std::uint64_t>& causes) {
+    const auto times = ++refused_[refused_.size() < 200 || refused_.contains(why) ? why : "others"];
+    auto power = times;
+    while (power % 10 == 0) {
+      power /= 10;
+    }
+    if (power == 1) {
+      record_lifecycle(env_, *component_, what, why, times, causes);
     }
   }
 
@@ -1003,6 +1050,7 @@ private:
                          {"failed_steps", failed_steps_},
                          {"dead_letters", dead_},
                          {"restarts", restarts_},
+                         {"throttled", throttled_},
                          {"abandoned_threads", abandoned_},
                          {"memory_bytes", memory_bytes_},
                          {"last_error", last_error_}};
@@ -1043,6 +1091,10 @@ private:
   std::uint64_t dead_ = 0;
   std::uint64_t restarts_ = 0;
   std::uint64_t abandoned_ = 0;
+  double allowance_ = 1024; ///< of the cost of steps
+  std::chrono::steady_clock::time_point counted_at_ = std::chrono::steady_clock::now();
+  bool waiting_ = false;
+  std::uint64_t throttled_ = 0;
   std::uint64_t generation_ = 0; ///< of instances, so that a late word of an old one is known
   std::string ended_;            ///< how its process ended while a step was being recorded
   std::map<std::string, std::uint64_t> refused_;

@@ -208,6 +208,14 @@ cdk_status step::cancel(std::uint64_t request) {
   return CDK_OK;
 }
 
+double step::cost() const {
+  std::size_t bytes = effect_bytes_;
+  for (const auto& [key, value] : changes) {
+    bytes += key.size() + (value ? value->bytes.size() : 0);
+  }
+  return 1 + static_cast<double>(effects.size() + changes.size() + bytes / 1024);
+}
+
 cdk_status step::random(void* out, std::uint64_t len) {
   if (abandoned) {
     return CDK_E_CANCELLED;

@@ -1,8 +1,8 @@
 /// One call of handle(): the event as the plugin sees it, and what the plugin asked for.
 #pragma once
 
-#include "base/clock.hpp"
 #include "base/catalogue.hpp"
+#include "base/clock.hpp"
 #include "crossdock/abi.h"
 #include "host/component.hpp"
 
@@ -15,7 +15,8 @@
 
 namespace crossdock::host {
 
-// -- what a plugin may ask for in a step -----------------------------------------------------
+// -- what a plugin may ask for in a step
+// -----------------------------------------------------
 
 /// JSON as the plugin gave it, and as it was parsed when it was checked.
 struct payload {
@@ -64,8 +65,8 @@ struct propose_effect {
   json proposal;
   std::string tag;
 };
-using effect = std::variant<send_effect, ask_effect, call_effect, reply_effect, timer_effect,
-                            cancel_effect, propose_effect>;
+using effect = std::variant<send_effect, ask_effect, call_effect, reply_effect,
+                            timer_effect, cancel_effect, propose_effect>;
 
 struct memory_value {
   std::string bytes;
@@ -78,21 +79,25 @@ using memory_changes = std::map<std::string, std::optional<memory_value>>;
 /// Lives for one handle(). The functions of the host's table write into it.
 class step {
 public:
-  /// Its requests are numbered from `first_request`; limits.effects_max numbers are its own.
+  /// Its requests are numbered from `first_request`; limits.effects_max numbers are its
+  /// own.
   step(std::shared_ptr<const component> what, std::shared_ptr<const catalogue> words,
        std::uint64_t first_request, std::shared_ptr<random_source> random,
-       std::shared_ptr<const memory_view> memory, std::size_t memory_bytes, timestamp now);
+       std::shared_ptr<const memory_view> memory, std::size_t memory_bytes,
+       timestamp now);
   virtual ~step() = default;
   step(const step&) = delete;
   step& operator=(const step&) = delete;
 
-  // -- called by the plugin, through the host's table; in a process of its own each call is
-  //    checked there, told, and checked again here ------------------------------------------
+  // -- called by the plugin, through the host's table; in a process of its own each call
+  // is
+  //    checked there, told, and checked again here
+  //    ------------------------------------------
   virtual cdk_status send(cdk_str topic, cdk_str id, cdk_str key, cdk_bytes payload);
-  virtual cdk_status ask(cdk_str question, cdk_bytes payload, std::uint64_t timeout_ms, cdk_bytes tag,
-                 std::uint64_t* request);
-  virtual cdk_status call(cdk_str tool, cdk_bytes args, std::uint64_t timeout_ms, cdk_bytes tag,
-                  std::uint64_t* request);
+  virtual cdk_status ask(cdk_str question, cdk_bytes payload, std::uint64_t timeout_ms,
+                         cdk_bytes tag, std::uint64_t* request);
+  virtual cdk_status call(cdk_str tool, cdk_bytes args, std::uint64_t timeout_ms,
+                          cdk_bytes tag, std::uint64_t* request);
   virtual cdk_status reply(std::uint64_t token, cdk_status status, cdk_bytes payload);
   virtual cdk_status timer(std::uint64_t delay_ms, cdk_bytes tag, std::uint64_t* request);
   virtual cdk_status cancel(std::uint64_t request);
@@ -104,14 +109,16 @@ public:
   cdk_status memory_scan(cdk_str prefix, void* ctx,
                          std::int32_t (*visit)(void*, cdk_str, cdk_bytes));
 
-  // -- read by the shell, after handle() returned ----------------------------------------------
+  // -- read by the shell, after handle() returned
+  // ----------------------------------------------
   std::vector<effect> effects;
   memory_changes changes;
   std::vector<std::string> refusals; ///< what the host did not accept, for the log
   cdk_status status = CDK_OK;
   std::string message;
   std::uint32_t retry_after_ms = 0;
-  /// Set when the shell gives the step up: every host function answers CANCELLED from then on.
+  /// Set when the shell gives the step up: every host function answers CANCELLED from
+  /// then on.
   std::atomic<bool> abandoned{false};
 
   std::uint64_t first_request() const { return first_request_; }
@@ -119,6 +126,9 @@ public:
   std::uint64_t seed() { return random_->next(); }
   timestamp now() const { return timestamp(std::chrono::microseconds(now_us_)); }
   const memory_view& memory() const { return *memory_; }
+  /// What recording it costs: one for the step, for each effect and change, and for each
+  /// KiB of them.
+  double cost() const;
 
 private:
   cdk_status refuse(cdk_status code, std::string why);
@@ -146,7 +156,9 @@ inline std::string_view view(cdk_bytes b) {
   return b.ptr == nullptr ? std::string_view{}
                           : std::string_view(reinterpret_cast<const char*>(b.ptr), b.len);
 }
-inline cdk_str to_abi(std::string_view s) { return {s.data(), s.size()}; }
+inline cdk_str to_abi(std::string_view s) {
+  return {s.data(), s.size()};
+}
 inline cdk_bytes to_abi_bytes(std::string_view s) {
   return {reinterpret_cast<const std::uint8_t*>(s.data()), s.size()};
 }

@@ -8,6 +8,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// What a plugin that nobody vouches for may ask of the node's ledger over time.
+constexpr std::size_t sandboxed_effects_per_s = 500;
+
 result<void> remember(trust::store& store, const trust::verdict& v, const json& manifest,
                       timestamp now) {
   if (store.before().knows(v.sha256) && store.before().highest(v.id) == v.version) {
@@ -86,6 +89,8 @@ component_of(const admitted& in, const component_config& wanted, const catalogue
   auto out = std::make_shared<host::component>(**made);
   out->executor = *where;
   out->limits.process_bytes_max = wanted.process_bytes_max;
+  out->limits.effects_per_s = wanted.effects_per_s.value_or(
+      *where == host::executor_kind::process ? sandboxed_effects_per_s : 0);
   return std::shared_ptr<const host::component>(std::move(out));
 }
 

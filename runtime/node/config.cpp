@@ -255,6 +255,9 @@ result<config> read_config(const fs::path& file) {
         }
         one.process_bytes_max =
           static_cast<std::size_t>(cr.integer("process_memory_mib", 512, 32, 1 << 20)) << 20;
+        if (ct.get("effects_per_s") != nullptr) {
+          one.effects_per_s = static_cast<std::size_t>(cr.integer("effects_per_s", 0, 0, 1'000'000));
+        }
         p.components.push_back(std::move(one));
       });
       c.plugins.push_back(std::move(p));

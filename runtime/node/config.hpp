@@ -24,6 +24,8 @@ struct component_config {
   /// Where its code runs, if the operator says so.
   std::optional<host::executor_kind> executor = {};
   std::size_t process_bytes_max = 512u << 20; ///< if it has a process of its own
+  /// Steps, effects and KiB of them a second; not said: 500 in a process of its own, no limit in the node.
+  std::optional<std::size_t> effects_per_s = {};
 };
 
 struct plugin_config {

@@ -88,7 +88,9 @@ TEST_CASE("each bad plugin fails, and by the test that is about its reason", "[k
       bad{"wandering_snapshot", "state.round_trip", "differ"},
       bad{"restore_loses", "state.round_trip", "another state"},
       bad{"crash_on_damaged_state", "state.damaged", "crashed in restore()"},
-      bad{"ignores_host_failure", "state.host_fails", "crashed when host call"});
+      bad{"ignores_host_failure", "state.host_fails", "crashed when host call"},
+      bad{"needs_exact_host", "life.larger_host", "is refused"},
+      bad{"shares_environment", "robust.side_by_side", "they share something"});
   const auto t =
       says({"check", in(BROKEN_PLUGINS, std::string("broken-") + b.plugin).string(),
             "--seed", "7", "--json", "--only", b.test});
@@ -97,6 +99,14 @@ TEST_CASE("each bad plugin fails, and by the test that is about its reason", "[k
   CHECK(t.code == cli::exit_code::warned);
   CHECK(failed(report) == std::set<std::string>{b.test});
   CHECK_THAT(report["tests"].back()["finding"].get<std::string>(), Contains(b.says));
+}
+
+TEST_CASE("payloads of the catalogue's schemas are tried as well", "[kit]") {
+  const auto good = in(BROKEN_PLUGINS, "broken-good").string();
+  const auto t = says({"check", good, "--catalogue", TEST_CATALOGUE, "--only", "messages.declared"});
+  INFO(t.out << t.err);
+  CHECK(t.code == cli::exit_code::ok);
+  CHECK(says({"check", good, "--catalogue", "/nonexistent"}).code == cli::exit_code::not_found);
 }
 
 TEST_CASE("what the loader would refuse is not run", "[kit]") {

@@ -112,6 +112,26 @@ TEST_CASE(
             .code == cli::exit_code::ok);
 }
 
+TEST_CASE("bench times the steps of a fixture's events", "[kit]") {
+  const fixtures f;
+  const auto file = f.put("b.json", fixture({question({{"hello", "world"}})}));
+  const auto t =
+      f.says({"bench", f.plugin("echo"), "--fixture", file, "--seconds", "0.1", "--json"});
+  INFO(t.out << t.err);
+  REQUIRE(t.code == cli::exit_code::ok);
+  const auto events = json::parse(t.out).at("events");
+  REQUIRE(events.size() == 1);
+  CHECK(events[0]["event"] == "ask test.echo");
+  CHECK(events[0]["steps"].get<int>() > 10);
+  CHECK(events[0]["us_p50"].get<double>() > 0);
+  CHECK(events[0]["us_p50"].get<double>() <= events[0]["us_p99"].get<double>());
+
+  const auto failing = f.put("c.json", fixture({event({{"throw", true}})}));
+  const auto bad = f.says({"bench", f.plugin("thrower"), "--fixture", failing});
+  CHECK(bad.code != cli::exit_code::ok);
+  CHECK_THAT(bad.err, Contains("event 1 failed") && Contains("told to throw"));
+}
+
 TEST_CASE("what ends its process is named with the event", "[kit]") {
   const fixtures f;
   const auto tell = [&](const char* how) {

@@ -53,6 +53,33 @@ TEST_CASE("an unknown key is refused with its place", "[e2e]") {
   CHECK_THAT(f.text, Contains("node.sokket") && Contains("unknown key"));
 }
 
+TEST_CASE("words about executors and endpoints that make no sense are refused with their place",
+          "[e2e]") {
+  const auto refused = [](const std::string& line, bool start) {
+    node_process node;
+    auto text = read(node.config_file());
+    const std::string id = "id = \"sql\"\n";
+    text.replace(text.find(id), id.size(), id + line + "\n");
+    write(node.config_file(), text);
+    return start ? run_node(node)
+                 : run({crossdock_program(), "config", "check", node.config_file().string()});
+  };
+  const auto says = [&](const std::string& line, const std::string& field, const std::string& why,
+                        bool start = false) {
+    const auto f = refused(line, start);
+    INFO(line << '\n' << f.text);
+    CHECK(f.code == 3);
+    CHECK_THAT(f.text, Contains(field) && Contains(why) && Contains("node.toml"));
+  };
+  says("executor = \"container\"", "executor", "\"process\"");
+  says("process_memory_mib = 1", "process_memory_mib", "32");
+  says("effects_per_s = -1", "effects_per_s", "0");
+  says("grant = { endpoints = [\"erp\"] }", "grant.endpoints", "a table of addresses");
+  says("grant = { endpoints = { erp = \"nowhere\" } }", "endpoints.erp", "host:port");
+  says("grant = { endpoints = { erp = \"10.0.0.5:8000\" } }", "grant.endpoints",
+       "does not ask for it", true);
+}
+
 TEST_CASE("a plugin that is not on the list does not load", "[e2e]") {
   node_process node;
   write(node.folder() / "plugins.lock", "");

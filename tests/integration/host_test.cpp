@@ -5,7 +5,8 @@ using namespace crossdock;
 using namespace crossdock::host::testing;
 using namespace std::chrono_literals;
 
-TEST_CASE("an event whose step throws twice is a dead letter and leaves no effect", "[host]") {
+TEST_CASE("an event whose step throws twice is a dead letter and leaves no effect",
+          "[host]") {
   fixture f(plugin_list{{"thrower", "test.thrower"}});
   f.publish("test.event", {{"throw", true}});
   REQUIRE(until([&] { return f.dead().size() == 1; }));
@@ -24,7 +25,8 @@ TEST_CASE("an event whose step throws twice is a dead letter and leaves no effec
   CHECK(s["restarts"] == 2);
 }
 
-TEST_CASE("memory and effects of steps that succeed are there, in order, once", "[host]") {
+TEST_CASE("memory and effects of steps that succeed are there, in order, once",
+          "[host]") {
   fixture f(plugin_list{{"thrower", "test.thrower"}});
   for (int i = 0; i < 50; ++i) {
     f.publish("test.event", {{"n", i}});
@@ -45,19 +47,21 @@ TEST_CASE("one agent asks another and continues with its answer", "[host]") {
   CHECK(answer["asked"]["hello"] == "world");
 }
 
-TEST_CASE("what is not granted, or beyond the cap, is denied and says which of them it was",
-          "[host]") {
+TEST_CASE(
+    "what is not granted, or beyond the cap, is denied and says which of them it was",
+    "[host]") {
   auto words = catalogue::load(TEST_CATALOGUE);
   REQUIRE(words.ok());
-  auto file = host::staged_plugin::read(std::filesystem::path(TEST_PLUGINS) / "thrower.so");
+  auto file =
+      host::staged_plugin::read(std::filesystem::path(TEST_PLUGINS) / "thrower.so");
   REQUIRE(file.ok());
   const auto denied = [&](const trust::grant& granted, const trust::cap& highest) {
-    auto c = host::component::from_manifest(*file, "test.thrower", json::object(), **words,
-                                            granted, highest);
+    auto c = host::component::from_manifest(*file, "test.thrower", json::object(),
+                                            **words, granted, highest);
     REQUIRE(c.ok());
-    host::step s(*c, *words, 1, nullptr, std::make_shared<host::memory_view>(),
-                 0, {});
-    CHECK(s.send(host::to_abi("test.done"), {}, {}, host::to_abi_bytes("{}")) == CDK_E_DENIED);
+    host::step s(*c, *words, 1, nullptr, std::make_shared<host::memory_view>(), 0, {});
+    CHECK(s.send(host::to_abi("test.done"), {}, {}, host::to_abi_bytes("{}")) ==
+          CDK_E_DENIED);
     REQUIRE(s.refusals.size() == 1);
     CHECK(s.effects.empty());
     return s.refusals.front();
@@ -70,13 +74,14 @@ TEST_CASE("what is not granted, or beyond the cap, is denied and says which of t
 
   trust::grant mistaken;
   mistaken.of(trust::right::produces).emplace(std::set<std::string>{"test.dome"});
-  const auto wrong =
-    host::component::from_manifest(*file, "test.thrower", json::object(), **words, mistaken);
+  const auto wrong = host::component::from_manifest(*file, "test.thrower", json::object(),
+                                                    **words, mistaken);
   REQUIRE_FALSE(wrong.ok());
   CHECK_THAT(wrong.error().describe(), Catch::Contains("test.dome"));
 }
 
-TEST_CASE("files without manifest, with another ABI or more exports are refused", "[host]") {
+TEST_CASE("files without manifest, with another ABI or more exports are refused",
+          "[host]") {
   for (const auto* file : {"no_manifest.so", "bad_abi.so", "extra_export.so"}) {
     const auto path = std::filesystem::path(TEST_PLUGINS) / file;
     const auto r = host::staged_plugin::read(path);
@@ -86,7 +91,8 @@ TEST_CASE("files without manifest, with another ABI or more exports are refused"
   }
 }
 
-// -- supervision ----------------------------------------------------------------------------------
+// -- supervision
+// ----------------------------------------------------------------------------------
 
 namespace {
 
@@ -111,7 +117,7 @@ struct counts {
 class worker final : public host_actor<worker_handle> {
 public:
   worker(caf::actor_config& c, const std::string& name, std::shared_ptr<counts> n)
-    : host_actor(c, name, std::make_shared<silent_tap>()), counts_(std::move(n)) {}
+      : host_actor(c, name, std::make_shared<silent_tap>()), counts_(std::move(n)) {}
   behavior_type make_behavior() override {
     return {[](task& t) { t.run(); },
             [this](shut_down) {
@@ -128,7 +134,8 @@ private:
 
 supervise::child_spec child(const std::string& name, supervise::restart when,
                             const std::shared_ptr<counts>& n,
-                            std::map<std::string, worker_handle>& handles, std::mutex& mutex) {
+                            std::map<std::string, worker_handle>& handles,
+                            std::mutex& mutex) {
   return {name,
           [name, n, &handles, &mutex](caf::actor_system& s) {
             auto h = s.spawn<worker>(name, n);
@@ -161,17 +168,18 @@ struct tree {
   supervise::supervisor_handle root;
 
   /// Children a, b, c, ... in this order.
-  explicit tree(supervise::strategy how, supervise::restart_policy::limits l = {},
-                std::vector<supervise::restart> kinds = {permanent, permanent, permanent},
-                std::shared_ptr<random_source> random = std::make_shared<seeded_random>(1)) {
+  explicit tree(
+      supervise::strategy how, supervise::restart_policy::limits l = {},
+      std::vector<supervise::restart> kinds = {permanent, permanent, permanent},
+      std::shared_ptr<random_source> random = std::make_shared<seeded_random>(1)) {
     supervise::supervisor_spec spec{"root", how, l, {}};
     for (std::size_t i = 0; i < kinds.size(); ++i) {
       spec.children.push_back(
-        child(std::string(1, static_cast<char>('a' + i)), kinds[i], n, handles, mutex));
+          child(std::string(1, static_cast<char>('a' + i)), kinds[i], n, handles, mutex));
     }
     root = supervise::start(system, spec, std::make_shared<silent_tap>(),
-                            std::make_shared<crossdock::system_clock>(), std::move(random),
-                            [this](const supervise::event& e) {
+                            std::make_shared<crossdock::system_clock>(),
+                            std::move(random), [this](const supervise::event& e) {
                               const std::lock_guard lock(mutex);
                               events.push_back(e);
                             });
@@ -208,8 +216,8 @@ struct tree {
     caf::scoped_actor self(system);
     json out;
     self->request(root, 5s, status_request{})
-      .receive([&](const status_report& r) { out = json::parse(r.text); },
-               [&](const caf::error& e) { FAIL(caf::to_string(e)); });
+        .receive([&](const status_report& r) { out = json::parse(r.text); },
+                 [&](const caf::error& e) { FAIL(caf::to_string(e)); });
     return out;
   }
   std::vector<int> restarts() {
@@ -242,11 +250,13 @@ TEST_CASE("one_for_all stops the others in reverse order and starts all in order
   t.fail("b");
   REQUIRE(until([&] { return t.n->seen().size() == 8; }));
   CHECK(t.n->seen() == std::vector<std::string>{"start a", "start b", "start c", "stop c",
-                                                "stop a", "start a", "start b", "start c"});
+                                                "stop a", "start a", "start b",
+                                                "start c"});
 }
 
-TEST_CASE("rest_for_one restarts what was started after the failed child, and nothing before",
-          "[supervise]") {
+TEST_CASE(
+    "rest_for_one restarts what was started after the failed child, and nothing before",
+    "[supervise]") {
   tree t(supervise::strategy::rest_for_one);
   t.fail("b");
   CHECK(t.since_start(3) == words{"stop c", "start b", "start c"});
@@ -303,7 +313,7 @@ TEST_CASE("a temporary child is never started again", "[supervise]") {
 TEST_CASE("restarting all, or the rest, brings no child back whose end was final",
           "[supervise]") {
   const auto how =
-    GENERATE(supervise::strategy::one_for_all, supervise::strategy::rest_for_one);
+      GENERATE(supervise::strategy::one_for_all, supervise::strategy::rest_for_one);
   // a fails; b is done; c runs, but is temporary; d runs and is transient.
   tree t(how, {}, {permanent, transient, temporary, transient});
   t.events_before = 4;
@@ -319,15 +329,18 @@ TEST_CASE("a child that fails too often makes its supervisor give up", "[supervi
   for (int i = 0; i < 3; ++i) {
     t.fail("a");
     REQUIRE(until([&] {
-      return t.n->seen().size() >= static_cast<std::size_t>(4 + i) || t.happened("gave up");
+      return t.n->seen().size() >= static_cast<std::size_t>(4 + i) ||
+             t.happened("gave up");
     }));
   }
   REQUIRE(until([&] { return t.happened("gave up"); }));
 }
 
-TEST_CASE("restarts wait longer each time, never beyond the maximum, and end at the limit",
-          "[supervise]") {
-  supervise::restart_policy policy({5, 10s, 20ms, 100ms}, std::make_shared<seeded_random>(9));
+TEST_CASE(
+    "restarts wait longer each time, never beyond the maximum, and end at the limit",
+    "[supervise]") {
+  supervise::restart_policy policy({5, 10s, 20ms, 100ms},
+                                   std::make_shared<seeded_random>(9));
   auto now = *parse_rfc3339("2026-01-01T00:00:00Z");
   for (int i = 0; i < 5; ++i) {
     const auto wait = policy.failed(now);

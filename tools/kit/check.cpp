@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <random>
@@ -22,6 +23,7 @@
 namespace crossdock::kit {
 namespace {
 
+namespace fs = std::filesystem;
 namespace fake = crossdock::sdk::testing;
 using crossdock::sdk::detail::bytes;
 using crossdock::sdk::detail::str;
@@ -39,6 +41,7 @@ struct check_words {
   std::vector<std::string> configs; ///< COMPONENT=FILE
   std::string junit;
   std::vector<std::string> imports;
+  std::string catalogue; ///< folder; empty: none
 };
 
 /// A component under test.
@@ -48,6 +51,8 @@ struct subject {
   json config;
   std::uint64_t seed;
   whereabouts& at;
+  /// What the catalogue says a payload of this name is, where there is one.
+  const std::map<std::string, json>& samples;
 
   std::string id() const { return entry.at("id").get<std::string>(); }
   std::unique_ptr<fake::fake_node> node() const {
@@ -70,9 +75,18 @@ struct test {
 // ----------------------------------------------------------------------------
 
 /// The least that a JSON Schema accepts, as far as it can be told from it.
-json sample_of(const json& schema) {
+json sample_of(const json& schema, const json& definitions = json::object()) {
   if (!schema.is_object()) {
     return json::object();
+  }
+  if (const auto name = text_or(schema, "$ref"); name.starts_with("#/definitions/")) {
+    return sample_of(definitions.value(name.substr(14), json()), definitions);
+  }
+  if (schema.contains("const")) {
+    return schema.at("const");
+  }
+  if (schema.contains("examples") && !schema.at("examples").empty()) {
+    return schema.at("examples").front();
   }
   if (schema.contains("default")) {
     return schema.at("default");
@@ -82,6 +96,16 @@ json sample_of(const json& schema) {
   }
   const auto type = text_or(schema, "type", "object");
   if (type == "string") {
+    const auto format = text_or(schema, "format");
+    if (format == "date-time") {
+      return "2026-11-26T08:00:00Z";
+    }
+    if (format == "date") {
+      return "2026-12-01";
+    }
+    if (text_or(schema, "pattern").find("[0-9]") != std::string::npos) {
+      return "1"; // a decimal, as a rule
+    }
     return std::string(schema.value("minLength", std::size_t{1}), 'x');
   }
   if (type == "integer" || type == "number") {
@@ -98,7 +122,7 @@ json sample_of(const json& schema) {
   const auto properties = schema.value("properties", json::object());
   for (const auto& name : required) {
     out[name.get<std::string>()] =
-        sample_of(properties.value(name.get<std::string>(), json()));
+        sample_of(properties.value(name.get<std::string>(), json()), definitions);
   }
   return out;
 }
@@ -312,6 +336,48 @@ verdict create_destroy(subject& s) {
   return no_leak([&] { s.node(); }, 200, 800, "lives");
 }
 
+/// Structs grow at their end: a later host's are longer than the plugin knows.
+verdict larger_host(subject& s) {
+  const auto node = s.node();
+  constexpr std::size_t more = 256;
+  std::vector<std::uint64_t> room((sizeof(cdk_host) + more) / sizeof(std::uint64_t) + 1,
+                                  0xaaaaaaaaaaaaaaaaull);
+  auto* later = reinterpret_cast<cdk_host*>(room.data());
+  *later = *node->host();
+  later->struct_size += more;
+  later->abi_minor += 40;
+  s.at.say("while it was created by a host of a later minor version");
+  cdk_instance* object = nullptr;
+  cdk_error e{};
+  e.struct_size = sizeof e;
+  const auto id = s.id();
+  const auto config = s.config.dump();
+  const auto* table = s.plugin.entry->plugin;
+  const auto status = table->create(later, str(id), bytes(config), &object, &e);
+  if (status != CDK_OK || object == nullptr) {
+    return "a host of a later minor version, whose table is longer, is refused: compare "
+           "neither "
+           "struct_size nor abi_minor for equality, use CDK_HAS";
+  }
+  table->destroy(object);
+  node->start();
+  for (const auto& to : inputs_of(s.entry)) {
+    s.at.say(fmt::format("in a longer event of {}", to.name));
+    const auto payload = plausible_payload(1);
+    struct {
+      cdk_event event;
+      std::uint64_t more[16];
+    } longer{node->event(to.kind), {}};
+    std::fill(std::begin(longer.more), std::end(longer.more), 0xaaaaaaaaaaaaaaaaull);
+    longer.event.struct_size = sizeof longer;
+    longer.event.topic = str(to.name);
+    longer.event.payload = bytes(payload);
+    longer.event.token = to.kind == CDK_EV_MESSAGE ? 0 : 7;
+    node->give(longer.event);
+  }
+  return {};
+}
+
 // -- level 3: messages
 // ------------------------------------------------------------------------------
 
@@ -322,6 +388,10 @@ verdict declared_events(subject& s) {
     for (int i = 0; i < 3; ++i) {
       s.at.say(fmt::format("in an event of {}", to.name));
       give(*node, to, plausible_payload(i));
+    }
+    if (const auto it = s.samples.find(to.name); it != s.samples.end()) {
+      s.at.say(fmt::format("in an event of {} as the catalogue describes it", to.name));
+      give(*node, to, it->second.dump());
     }
   }
   return node->refusals.empty()
@@ -479,6 +549,49 @@ verdict same_effects(subject& s) {
                "chance come from the event and from random()";
 }
 
+/// The same file once more, as the loader sees it under another name: its code and its
+/// static variables are mapped a second time.
+fake::loaded_plugin another(const fake::loaded_plugin& plugin) {
+  std::ifstream in(plugin.file, std::ios::binary);
+  std::ostringstream all;
+  all << in.rdbuf();
+  const auto text = all.str();
+  const int fd = ::memfd_create("second", 0);
+  std::string_view rest = text;
+  while (!rest.empty()) {
+    const auto n = ::write(fd, rest.data(), rest.size());
+    if (n <= 0) {
+      throw std::runtime_error("no room for a second copy of the file");
+    }
+    rest.remove_prefix(static_cast<std::size_t>(n));
+  }
+  return fake::load("/proc/self/fd/" +
+                    std::to_string(fd)); // stays open: the path is its name
+}
+
+verdict side_by_side(subject& s) {
+  const auto live = [&](fake::fake_node& node) {
+    for (const auto& to : inputs_of(s.entry)) {
+      for (int i = 0; i < 4; ++i) {
+        s.at.say(fmt::format("in an event of {}", to.name));
+        give(node, to, plausible_payload(i));
+      }
+    }
+    return node.summary();
+  };
+  const auto first = s.node();
+  first->start();
+  const auto alone = live(*first);
+  const auto second = another(s.plugin);
+  fake::fake_node beside(second, s.id(), s.config);
+  beside.start();
+  return live(beside) == alone
+             ? verdict()
+             : "a second version loaded beside it does something else than it did alone: "
+               "they share "
+               "something (the environment, a file, a symbol of the process)";
+}
+
 verdict every_call_fails(subject& s) {
   for (const auto& to : inputs_of(s.entry)) {
     for (unsigned n = 1; n <= 200; ++n) {
@@ -563,6 +676,8 @@ const std::vector<test>& tests() {
       {2, "life.many", "64 instances live side by side and are destroyed in any order",
        many_instances},
       {2, "life.leak", "a thousand lives leave nothing behind", create_destroy},
+      {2, "life.larger_host", "a later host, whose structs are longer, will do",
+       larger_host},
       {3, "messages.declared",
        "what its manifest names is handled with what its manifest asks for",
        declared_events},
@@ -579,6 +694,8 @@ const std::vector<test>& tests() {
        damaged_state},
       {4, "state.replay", "the same events have the same effects", same_effects},
       {4, "state.host_fails", "each host call may be refused", every_call_fails},
+      {5, "robust.side_by_side", "two versions in one process share nothing",
+       side_by_side},
       {5, "robust.fuzz", "random events are survived", fuzz},
       {5, "robust.leak", "steps leave nothing behind", steps_leak}};
   return all;
@@ -654,6 +771,9 @@ public:
   checking(context& c, const check_words& w) : c_(c), w_(w) {}
 
   ending run() {
+    if (auto r = read_catalogue(); !r) {
+      return std::move(r).error();
+    }
     if (auto r = read_configs(); !r) {
       return std::move(r).error();
     }
@@ -714,6 +834,47 @@ private:
     return {};
   }
 
+  /// A least payload for each entry of the catalogue. Errors: not_found, malformed.
+  result<void> read_catalogue() {
+    if (w_.catalogue.empty()) {
+      return {};
+    }
+    const auto read = [](const fs::path& file) -> result<json> {
+      std::ifstream in(file);
+      std::ostringstream text;
+      text << in.rdbuf();
+      auto parsed = parse_json(text.str());
+      return parsed ? std::move(parsed)
+                    : std::move(parsed).error().at("file", file.string());
+    };
+    json definitions = json::object();
+    std::error_code failure;
+    if (fs::exists(fs::path(w_.catalogue) / "definitions.json", failure)) {
+      auto d = read(fs::path(w_.catalogue) / "definitions.json");
+      if (!d) {
+        return std::move(d).error();
+      }
+      definitions = d->value("definitions", json::object());
+    }
+    for (const auto& file : fs::directory_iterator(w_.catalogue, failure)) {
+      if (file.path().extension() != ".json" ||
+          file.path().filename() == "definitions.json") {
+        continue;
+      }
+      auto entry = read(file.path());
+      if (!entry) {
+        return std::move(entry).error();
+      }
+      samples_[text_or(*entry, "name")] =
+          sample_of(entry->value("schema", json()), definitions);
+    }
+    if (samples_.empty()) {
+      return error(errc::not_found, "there is no catalogue: a folder of JSON files")
+          .at("catalogue", w_.catalogue);
+    }
+    return {};
+  }
+
   manifest::demands allowed() const {
     manifest::demands d;
     d.more_imports = w_.imports;
@@ -748,7 +909,7 @@ private:
     const auto alive = in_a_child(test_seconds, [&](whereabouts& at) -> json {
       const auto plugin = fake::load(w_.plugin);
       at.say("while it was created");
-      subject s{plugin, entry, config, w_.seed, at};
+      subject s{plugin, entry, config, w_.seed, at, samples_};
       try {
         s.node();
       } catch (const std::exception& e) {
@@ -776,7 +937,7 @@ private:
         auto said = in_a_child(test_seconds, [&](whereabouts& at) -> json {
           const auto plugin = fake::load(w_.plugin);
           at.say("while it was created");
-          subject s{plugin, entry, config, w_.seed, at};
+          subject s{plugin, entry, config, w_.seed, at, samples_};
           return {{"finding", t.run(s)}};
         });
         o.seconds =
@@ -865,6 +1026,7 @@ private:
   context& c_;
   const check_words& w_;
   std::map<std::string, json> configs_;
+  std::map<std::string, json> samples_;
   std::vector<outcome> all_;
 };
 
@@ -919,6 +1081,9 @@ void add_check(CLI::App& app, context& c) {
                    "pthread_key_create of Rust's library")
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->expected(1);
+  command->add_option(
+      "--catalogue", w->catalogue,
+      "Folder of the catalogue: payloads of its schemas are tried as well");
   command->add_option("--junit", w->junit, "Write a JUnit report to this file as well");
 }
 

@@ -445,9 +445,11 @@ std::string component_of(const fake::loaded_plugin& loaded, const json& fixture)
 }
 
 double share(std::vector<double>& samples, double part) {
-  const auto at = std::min(samples.size() - 1,
-                           static_cast<std::size_t>(part * static_cast<double>(samples.size())));
-  std::nth_element(samples.begin(), samples.begin() + static_cast<std::ptrdiff_t>(at), samples.end());
+  const auto at =
+      std::min(samples.size() - 1,
+               static_cast<std::size_t>(part * static_cast<double>(samples.size())));
+  std::nth_element(samples.begin(), samples.begin() + static_cast<std::ptrdiff_t>(at),
+                   samples.end());
   return samples[at];
 }
 
@@ -472,7 +474,8 @@ result<json> time_through(const std::string& plugin, const json& fixture, double
     const auto component = component_of(loaded, fixture);
     const auto& events = fixture.at("events");
     std::vector<std::vector<double>> samples(events.size());
-    const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
+    const auto end =
+        std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
     do {
       life l(loaded, component, fixture);
       for (std::size_t i = 0; i < events.size(); ++i) {

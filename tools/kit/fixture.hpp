@@ -38,9 +38,9 @@ result<json> read_fixture(const std::filesystem::path& file);
 result<lived> live_through(const std::string& plugin, const json& fixture,
                            whereabouts& at);
 
-/// Lets the file live through the fixture again and again for `seconds`, and times each event's
-/// step: [{"event": "message order.line", "steps": n, "us_p50": t, "us_p99": t}, ...] with the
-/// part of the fake host in it. Errors: as above; plugin, if a step fails.
+/// Lets the file live through the fixture again and again for `seconds`, and times each
+/// event's step: [{"event": "message order.line", "steps": n, "us_p50": t, "us_p99": t},
+/// ...] with the part of the fake host in it. Errors: as above; plugin, if a step fails.
 result<json> time_through(const std::string& plugin, const json& fixture, double seconds,
                           whereabouts& at);
 

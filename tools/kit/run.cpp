@@ -83,7 +83,9 @@ ending run_bundle(context& c, const run_words& w) {
     auto l = relive(w.plugin, *bundle, at);
     return l ? *l : json{{"error", {{"message", l.error().describe()}}}};
   });
-  json out{{"same_file", same}, {"sha256", hash}, {"on_the_node", text_or(*bundle, "failure")}};
+  json out{{"same_file", same},
+           {"sha256", hash},
+           {"on_the_node", text_or(*bundle, "failure")}};
   if (lived) {
     out.update(*lived);
   } else {
@@ -107,7 +109,8 @@ ending run_bundle(context& c, const run_words& w) {
     paper.paragraph("is refused: " + why.get<std::string>(), 0, 2);
   }
   if (again) {
-    paper.paragraph("here, the same event: " + text_or(out, "failure"), 0, 2, cli::colour::bad);
+    paper.paragraph("here, the same event: " + text_or(out, "failure"), 0, 2,
+                    cli::colour::bad);
   } else {
     paper.line("here, the same event is done: the failure is not seen again");
   }
@@ -122,7 +125,8 @@ ending run_one(context& c, const run_words& w) {
     return run_bundle(c, w);
   }
   if (w.fixtures.empty()) {
-    return error(errc::invalid, "what happens to it? Say --fixture FILE or --bundle FILE");
+    return error(errc::invalid,
+                 "what happens to it? Say --fixture FILE or --bundle FILE");
   }
   const auto fixture = read_fixture(w.fixtures.front());
   if (!fixture) {
@@ -246,13 +250,16 @@ ending run_all(context& c, const run_words& w) {
 void add_running(CLI::App& app, context& c) {
   auto r = std::make_shared<run_words>();
   auto* run = c.command(app, "run",
-                        "Let a plugin live through a fixture, or a failed step of a node, and say what comes of it", r,
-                        run_one);
+                        "Let a plugin live through a fixture, or a failed step of a "
+                        "node, and say what comes of it",
+                        r, run_one);
   run->add_option("plugin", r->plugin,
                   "Plugin file (.so); its code runs, in a child process")
       ->required();
-  auto* fixture = run->add_option("--fixture", r->fixtures, "What happens to it (JSON)")->expected(1);
-  run->add_option("--bundle", r->bundle, "A step that failed on a node, as the node wrote it (JSON)")
+  auto* fixture =
+      run->add_option("--fixture", r->fixtures, "What happens to it (JSON)")->expected(1);
+  run->add_option("--bundle", r->bundle,
+                  "A step that failed on a node, as the node wrote it (JSON)")
       ->excludes(fixture);
   run->add_option("--timeout", r->seconds, "Seconds until it is given up")
       ->capture_default_str();
@@ -269,9 +276,11 @@ void add_running(CLI::App& app, context& c) {
   test->add_option("--timeout", t->seconds, "Seconds for each")->capture_default_str();
 
   auto b = std::make_shared<bench_words>();
-  auto* bench = c.command(app, "bench", "Time a plugin's steps on the events of a fixture", b,
-                          run_bench);
-  bench->add_option("plugin", b->plugin, "Plugin file (.so); its code runs, in a child process")
+  auto* bench = c.command(
+      app, "bench", "Time a plugin's steps on the events of a fixture", b, run_bench);
+  bench
+      ->add_option("plugin", b->plugin,
+                   "Plugin file (.so); its code runs, in a child process")
       ->required();
   bench->add_option("--fixture", b->fixture, "Whose events are timed (JSON)")->required();
   bench->add_option("--seconds", b->seconds, "How long")

@@ -271,7 +271,8 @@ result<confined> confine(const confinement& c) {
   f.rule(SCMP_ACT_ERRNO(ENOTTY), SCMP_SYS(ioctl), SCMP_A1(SCMP_CMP_EQ, TCGETS)); // isatty
   // glibc then asks by clone(), whose flags can be seen here.
   f.rule(SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3));
-  if (sanitized) { // UBSan asks the kernel whether memory can be read by writing it into a pipe
+  if (sanitized) { // UBSan asks the kernel whether memory can be read by writing it into
+                   // a pipe
     f.rule(SCMP_ACT_ALLOW, SCMP_SYS(pipe2));
   }
   if (c.threads) {

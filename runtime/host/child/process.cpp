@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <spawn.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -11,6 +12,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <utility>
 
@@ -170,6 +172,19 @@ process::~process() {
 void process::kill() const {
   if (pidfd_ >= 0 && end_.empty()) {
     ::syscall(SYS_pidfd_send_signal, pidfd_, SIGKILL, nullptr, 0);
+  }
+}
+
+void process::demote() const {
+  if (pidfd_ < 0 || !end_.empty()) {
+    return;
+  }
+  std::error_code failure;
+  const sched_param none{};
+  // It was not waited for yet, so the number is still its own.
+  for (const auto& task :
+       fs::directory_iterator("/proc/" + std::to_string(id_) + "/task", failure)) {
+    ::sched_setscheduler(std::atoi(task.path().filename().c_str()), SCHED_IDLE, &none);
   }
 }
 

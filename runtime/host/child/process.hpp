@@ -35,6 +35,9 @@ public:
   pid_t id() const { return id_; }
 
   void kill() const;
+  /// From now on it runs only when nothing else wants the processor (SCHED_IDLE): what
+  /// the node wakes up for takes its place at once.
+  void demote() const;
   /// Waits for its end, at most this long; "ended by SIGSEGV (Segmentation fault)",
   /// "ended itself with code 3"; empty while it runs. The answer stays the same.
   std::string how_it_ended(int wait_ms);

@@ -17,6 +17,10 @@ namespace {
 /// From the node's goodbye to the end of the process.
 constexpr auto farewell = std::chrono::milliseconds(500);
 constexpr std::size_t printed_max = 2048;
+/// So much of a process is listened to in a tenth of a second; then it waits, lest it
+/// keep a processor of the node's busy with its talk.
+constexpr auto listening_window = std::chrono::milliseconds(100);
+constexpr int listening_max = 300;
 constexpr std::size_t refusals_max = 16;
 
 std::size_t largest_step(const component_limits& l) {
@@ -136,6 +140,9 @@ sandboxed_instance::create(std::shared_ptr<const component> what, instance_host 
   if (auto r = out->greet(around); !r) {
     return std::move(r).error();
   }
+  if (around.failed_before) {
+    out->demote();
+  }
   return out;
 }
 
@@ -178,6 +185,12 @@ result<void> sandboxed_instance::greet(const surroundings& around) {
   }
   process_.kill();
   return failed("its process answered something else than it must");
+}
+
+void sandboxed_instance::demote() {
+  if (!demoted_.exchange(true)) {
+    process_.demote();
+  }
 }
 
 std::string sandboxed_instance::end_of_it() {
@@ -229,7 +242,13 @@ void sandboxed_instance::begin(step& s, const cdk_event& event) {
 
 void sandboxed_instance::finish(step& s, steady::time_point until) {
   std::string message;
-  if (const auto o = steps_.receive(message, until); o != channel::outcome::done) {
+  const auto patience = std::min(until, steady::now() + component_->limits.step_soft);
+  auto o = steps_.receive(message, demoted_ ? until : patience);
+  if (o == channel::outcome::late && !demoted_) {
+    demote(); // it may go on, but no longer at its neighbours' cost
+    o = steps_.receive(message, until);
+  }
+  if (o != channel::outcome::done) {
     broke(s, o);
     return;
   }
@@ -356,7 +375,10 @@ cdk_status sandboxed_instance::probe(std::uint32_t level, std::string& report) {
 }
 
 json sandboxed_instance::place() const {
-  return {{"pid", process_.id()}, {"sandbox", report_}, {"denied_calls", denied_.load()}};
+  return {{"pid", process_.id()},
+          {"sandbox", report_},
+          {"priority", demoted_ ? "idle" : "low"},
+          {"denied_calls", denied_.load()}};
 }
 
 // -- the watching thread
@@ -365,15 +387,28 @@ json sandboxed_instance::place() const {
 void sandboxed_instance::watch() {
   bool any_open = true;
   bool output_open = true;
+  auto window_end = steady::now() + listening_window;
+  int heard = 0;
   for (;;) {
+    int wait_ms = -1;
+    if (const auto now = steady::now(); now >= window_end) {
+      window_end = now + listening_window;
+      heard = 0;
+    } else if (heard >= listening_max) {
+      wait_ms = static_cast<int>(
+          std::chrono::ceil<std::chrono::milliseconds>(window_end - now).count());
+    }
+    const bool listens = wait_ms < 0;
     pollfd p[5] = {{stop_, POLLIN, 0},
                    {process_.watched(), POLLIN, 0},
-                   {any_open ? any_.descriptor() : -1, POLLIN, 0},
-                   {output_open ? process_.output() : -1, POLLIN, 0},
-                   {attempts_ ? attempts_->descriptor() : -1, POLLIN, 0}};
-    if (::poll(p, 5, -1) < 0) {
+                   {any_open && listens ? any_.descriptor() : -1, POLLIN, 0},
+                   {output_open && listens ? process_.output() : -1, POLLIN, 0},
+                   {attempts_ && listens ? attempts_->descriptor() : -1, POLLIN, 0}};
+    if (::poll(p, 5, wait_ms) < 0) {
       continue; // a signal
     }
+    heard +=
+        loading_ ? 0 : (p[2].revents != 0) + (p[3].revents != 0) + (p[4].revents != 0);
     if (p[4].revents != 0) {
       if ((p[4].revents & POLLIN) == 0 || !attempts_->answer(loading_)) {
         denied_ = attempts_->count();
@@ -465,6 +500,7 @@ bool sandboxed_instance::any_message() {
   if (kind == frame::listener && passed >= 0) {
     attempts_ = std::make_unique<attempts>(
         passed, [this](const std::string& what, std::uint64_t times) {
+          demote();
           if (host_.denied) {
             host_.denied(what, times);
           }

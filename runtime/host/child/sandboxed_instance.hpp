@@ -46,6 +46,7 @@ private:
   void broke(step& s, channel::outcome o);
   void read_done(step& s, const std::string& message);
   void forged(step& s, const std::string& why);
+  void demote();
   /// How the process ended; kills it if it does not by itself.
   std::string end_of_it();
 
@@ -68,6 +69,7 @@ private:
   std::unique_ptr<attempts> attempts_; ///< of the watching thread
   std::atomic<bool> loading_{true};
   std::atomic<bool> working_{false};
+  std::atomic<bool> demoted_{false};
   std::atomic<std::uint64_t> denied_{0};
   std::uint64_t logged_ = 0;
   std::string printed_; ///< the last it printed

@@ -23,7 +23,9 @@ enum {
   wandering_snapshot,
   restore_loses,
   crash_on_damaged_state,
-  ignores_host_failure
+  ignores_host_failure,
+  needs_exact_host,
+  shares_environment
 };
 
 struct cdk_instance {
@@ -38,6 +40,8 @@ static cdk_status create(const cdk_host* host, cdk_str component, cdk_bytes conf
   (void)e;
   if (BROKEN == crash_on_config && config.len < 2)
     abort();
+  if (BROKEN == needs_exact_host && host->struct_size != sizeof *host)
+    return CDK_E_VERSION;
   if (BROKEN != unknown_component &&
       (component.len != strlen("test.broken") || memcmp(component.ptr, "test.broken", component.len)))
     return CDK_E_ABSENT;
@@ -104,6 +108,12 @@ static cdk_status handle(cdk_instance* self, cdk_step* step, const cdk_event* ev
       payload[2 + i] = (char)('a' + now.tv_nsec / (i + 1) % 26);
     strcpy(payload + 11, "\": true}");
     payload[1] = '"';
+  }
+  if (BROKEN == shares_environment) {
+    if (getenv("CROSSDOCK_BROKEN"))
+      strcpy(payload, "{\"seen\": \"by another\"}");
+    if (self->events == 4)
+      setenv("CROSSDOCK_BROKEN", "1", 1);
   }
   const cdk_status sent =
     self->host->send(step, text("test.done"), text(""), text(""), data(payload));

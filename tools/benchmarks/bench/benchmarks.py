@@ -1,6 +1,7 @@
 """Every benchmark by its name. A module of its own each: BRIEF, prepare(place),
 measure(place) -> result.Measured, show(whole) -> text."""
 
-from bench import decisions, detection, ledger, plugin
+from bench import decisions, detection, ledger, plugin, redteam
 
-ALL = {"decisions": decisions, "detection": detection, "ledger": ledger, "plugin": plugin}
+ALL = {"decisions": decisions, "detection": detection, "ledger": ledger, "plugin": plugin,
+       "redteam": redteam}
