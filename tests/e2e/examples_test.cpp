@@ -33,6 +33,9 @@ TEST_CASE(
   const fs::path plugins = folder;
   REQUIRE(fs::exists(plugins / "price-guard.so")); // made by contract/sdk_examples
 
+  // The connector reads a file, which no process of its own may.
+  const bool sandboxed = GENERATE(false, true);
+  INFO((sandboxed ? "agents in processes of their own" : "all in the node"));
   node_process node;
   const auto words = node.folder() / "catalogue";
   fs::copy(source_folder() / "config" / "catalogue", words);
@@ -54,7 +57,8 @@ TEST_CASE(
     files.push_back(file);
     text += "\n[[plugin]]\nfile = \"" + file +
             "\"\n[[plugin.component]]\nid = \"example." + name +
-            "\"\n[plugin.component.config]\n" + config;
+            "\"\n" + (sandboxed && name != "price-list" ? "executor = \"process\"\n" : "") +
+            "[plugin.component.config]\n" + config;
   }
   std::ofstream(node.config_file()) << text;
   std::vector<std::string> lock{crossdock_program(), "plugin", "lock", "--output",
@@ -78,6 +82,7 @@ TEST_CASE(
           const auto name = one.at("component").get<std::string>();
           CHECK(one.at("state") == "running");
           CHECK(one.at("failed_steps") == 0);
+          CHECK(one.value("denied_calls", 0) == 0);
           if (settings.contains(name.substr(name.find('.') + 1))) {
             steps[name] = one.at("steps").get<std::uint64_t>();
           }

@@ -202,6 +202,7 @@ TEST_CASE("a process that ends itself loses its own step alone", "[red_team]") {
 TEST_CASE("forged, torn and endless messages end the process that sends them",
           "[red_team]") {
   run({{"forge_step", "instance_failed", "does not declare that it produces test.secret"},
+       {"answer_ahead", "instance_failed", "an answer to no event"},
        {"write_garbage", "instance_failed", "broke the conversation"},
        {"write_garbage_beside", "instance_failed", "its process"},
        {"oversized_frame", "instance_failed", "larger than a step's limits"},

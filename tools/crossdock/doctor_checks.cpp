@@ -85,12 +85,12 @@ int landlock_abi() {
 
 finding look_at_seccomp() {
   const auto actions = first_line("/proc/sys/kernel/seccomp/actions_avail");
-  return actions.find("kill_process") != std::string::npos
+  return actions.find("user_notif") != std::string::npos
              ? good("machine", "seccomp", "there: " + actions)
              : finding{"machine", "seccomp", health::warn,
-                       "the kernel does not offer seccomp filters",
-                       "run on a kernel with CONFIG_SECCOMP_FILTER, as Debian's are; the "
-                       "service's system call filter has no effect here"};
+                       "the kernel does not offer seccomp filters whose calls a parent answers",
+                       "run on Linux 5.9 or newer with CONFIG_SECCOMP_FILTER, as Debian's are; "
+                       "no plugin can run in a process of its own here"};
 }
 
 finding look_at_clock() {
@@ -261,7 +261,8 @@ finding judge_landlock(int abi) {
              : finding{"machine", "Landlock", health::warn,
                        "the kernel does not offer Landlock",
                        "run on Linux 5.13 or newer with landlock among the security "
-                       "modules (lsm=); plugins cannot be confined to their files here"};
+                       "modules (lsm=); files stay closed to plugins in processes of their own "
+                       "by the node's answers alone here"};
 }
 
 finding judge_mode(const std::string& area, const fs::path& file, unsigned forbidden,
@@ -324,7 +325,21 @@ findings look_at_programs(const fs::path& daemon) {
          daemon.string() + " is " + version + ", this is crossdock " CROSSDOCK_VERSION,
          "install both of the same release"}};
   }
-  return {good("machine", "crossdockd", version + ", " + daemon.string())};
+  findings out{good("machine", "crossdockd", version + ", " + daemon.string())};
+  const auto folder = daemon.parent_path();
+  std::error_code failure;
+  for (const auto& runner : {folder / "crossdock-plugin-host",
+                             folder / "../libexec/crossdock/crossdock-plugin-host"}) {
+    if (fs::exists(runner, failure)) {
+      out.push_back(good("machine", "crossdock-plugin-host", runner.lexically_normal().string()));
+      return out;
+    }
+  }
+  out.push_back({"machine", "crossdock-plugin-host", health::warn,
+                 "neither beside crossdockd nor in ../libexec/crossdock",
+                 "install it, or say where it is with [plugins] host: no plugin runs in a process of "
+                 "its own without it"});
+  return out;
 }
 
 findings look_at_configuration(const node::checked& c, const fs::path& file) {

@@ -159,7 +159,8 @@ result<process> process::start(const fs::path& program, int plugin) {
 process::process(process&& other) noexcept
     : id_(std::exchange(other.id_, -1)), pidfd_(std::exchange(other.pidfd_, -1)),
       step_(std::exchange(other.step_, -1)), any_(std::exchange(other.any_, -1)),
-      output_(std::exchange(other.output_, -1)), end_(std::move(other.end_)) {}
+      output_(std::exchange(other.output_, -1)), mutex_(std::move(other.mutex_)),
+      end_(std::move(other.end_)) {}
 
 process::~process() {
   if (pidfd_ >= 0) {
@@ -170,40 +171,36 @@ process::~process() {
 }
 
 void process::kill() const {
-  if (pidfd_ >= 0 && end_.empty()) {
+  if (pidfd_ >= 0) { // of the process itself, whatever became of its number
     ::syscall(SYS_pidfd_send_signal, pidfd_, SIGKILL, nullptr, 0);
   }
 }
 
 void process::demote() const {
+  const std::lock_guard lock(*mutex_);
   if (pidfd_ < 0 || !end_.empty()) {
     return;
   }
   std::error_code failure;
   const sched_param none{};
-  // It was not waited for yet, so the number is still its own.
   for (const auto& task :
        fs::directory_iterator("/proc/" + std::to_string(id_) + "/task", failure)) {
     ::sched_setscheduler(std::atoi(task.path().filename().c_str()), SCHED_IDLE, &none);
   }
 }
 
-void process::hang_up() {
-  if (step_ >= 0) {
-    ::shutdown(step_, SHUT_RDWR);
-  }
-}
-
 std::string process::how_it_ended(int wait_ms) {
-  if (!end_.empty() || pidfd_ < 0) {
-    return end_;
+  if (pidfd_ < 0) {
+    return {};
   }
   pollfd p{pidfd_, POLLIN, 0};
   int n = 0;
   while ((n = ::poll(&p, 1, wait_ms)) < 0 && errno == EINTR) {
   }
+  const std::lock_guard lock(*mutex_);
   siginfo_t info{};
-  if (n <= 0 || ::waitid(P_PIDFD, static_cast<id_t>(pidfd_), &info, WEXITED) != 0) {
+  if (!end_.empty() || n <= 0 ||
+      ::waitid(P_PIDFD, static_cast<id_t>(pidfd_), &info, WEXITED) != 0) {
     return end_;
   }
   if (info.si_code == CLD_EXITED) {

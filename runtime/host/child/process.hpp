@@ -5,6 +5,8 @@
 #include "base/error.hpp"
 
 #include <filesystem>
+#include <memory>
+#include <mutex>
 #include <string>
 
 #include <sys/types.h>
@@ -16,8 +18,8 @@ constexpr int step_descriptor = 3;
 constexpr int any_descriptor = 4;
 constexpr int plugin_descriptor = 5;
 
-/// Owns the process and the descriptors. When the thread that started it ends, so does
-/// it.
+/// Owns the process and the descriptors. kill(), demote() and how_it_ended() from any
+/// thread. When the thread that started it ends, so does it.
 class process {
 public:
   /// Starts `program` without environment and without any descriptor but its own;
@@ -41,8 +43,6 @@ public:
   /// Waits for its end, at most this long; "ended by SIGSEGV (Segmentation fault)",
   /// "ended itself with code 3"; empty while it runs. The answer stays the same.
   std::string how_it_ended(int wait_ms);
-  /// Closes its step channel: it ends by itself if its plugin lets it.
-  void hang_up();
 
 private:
   process() = default;
@@ -51,6 +51,9 @@ private:
   int step_ = -1;
   int any_ = -1;
   int output_ = -1;
+  /// Guards `end_`: while it is empty, the process was not waited for and its number is
+  /// its own.
+  std::unique_ptr<std::mutex> mutex_ = std::make_unique<std::mutex>();
   std::string end_;
 };
 

@@ -214,6 +214,13 @@ std::string sandboxed_instance::end_of_it() {
 void sandboxed_instance::handle(step& s, const cdk_event& event) {
   working_ = true;
   const auto until = steady::now() + component_->limits.step_hard;
+  // Whoever answers before it is asked would be a step ahead for ever.
+  if (std::string early;
+      !useless_ && steps_.receive(early, steady::now()) == channel::outcome::done) {
+    forged(s, "an answer to no event");
+    working_ = false;
+    return;
+  }
   begin(s, event);
   if (s.status == CDK_OK) {
     finish(s, until);

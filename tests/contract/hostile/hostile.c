@@ -218,6 +218,12 @@ static int forge_step(struct step* s) {
   memcpy(m + n, &zero, 4), n += 4;
   return packet(3, m, n);
 }
+/* A good answer of its own making, before the host's; the second is one too many. */
+static int answer_ahead(struct step* s) {
+  (void)s;
+  static const unsigned char done[1 + 1 + 4 + 4 + 8 + 4 + 4] = {0, 34};
+  return packet(3, done, sizeof done);
+}
 static int write_garbage(struct step* s) { (void)s; return packet(3, "\0\xff\xff\xff\xff\xff garbage", 14); }
 static int write_garbage_beside(struct step* s) { (void)s; return packet(4, "\0\xff\xff\xff\xff\xff garbage", 14); }
 static int oversized_frame(struct step* s) {
@@ -368,7 +374,7 @@ static int exception_status(struct step* s) { (void)s; return 12345; }
   X(connect_channel) X(ask_for_endpoint) X(fork_once) X(fork_bomb) X(execute) X(start_thread) X(trace_parent)  \
   X(kill_parent) X(peek_at_parent) X(leave_namespace) X(become_root) X(raise_limits) X(raise_priority)         \
   X(survive_parent) X(make_code) X(ring) X(memory_file) X(bomb_memory) X(loop) X(sleep_long) X(overflow)       \
-  X(crash) X(abort_itself) X(end_itself) X(stop_itself) X(forge_step) X(write_garbage)                         \
+  X(crash) X(abort_itself) X(end_itself) X(stop_itself) X(forge_step) X(answer_ahead) X(write_garbage)                        \
   X(write_garbage_beside) X(oversized_frame) X(send_descriptor) X(send_undeclared) X(call_undeclared)          \
   X(propose_undeclared) X(ask_undeclared) X(forge_sender) X(forge_labels) X(reply_unasked) X(answer_twice)     \
   X(cancel_others) X(use_old_step) X(lie_about_size) X(lie_about_name) X(send_huge) X(send_deep)               \
