@@ -4,7 +4,7 @@ set(broken_plugins)
 foreach(name good crash_on_config instance_on_failure unknown_component leak_life leak_step shared_state
     crash_on_empty scribble hang_on_depth undeclared_topic act_on_unknown crash_on_denied
     clock_in_effects wandering_snapshot restore_loses crash_on_damaged_state ignores_host_failure
-    needs_exact_host shares_environment)
+    needs_exact_host shares_environment trusts_malloc)
   crossdock_add_plugin(NAME broken-${name} SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/contract/broken/broken.c
     MANIFEST ${CMAKE_CURRENT_SOURCE_DIR}/contract/broken/broken.toml
     OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/broken-plugins)

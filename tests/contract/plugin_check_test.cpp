@@ -90,7 +90,8 @@ TEST_CASE("each bad plugin fails, and by the test that is about its reason", "[k
       bad{"crash_on_damaged_state", "state.damaged", "crashed in restore()"},
       bad{"ignores_host_failure", "state.host_fails", "crashed when host call"},
       bad{"needs_exact_host", "life.larger_host", "is refused"},
-      bad{"shares_environment", "robust.side_by_side", "they share something"});
+      bad{"shares_environment", "robust.side_by_side", "they share something"},
+      bad{"trusts_malloc", "robust.memory", "crashed when allocation 1 in test.event"});
   const auto t =
       says({"check", in(BROKEN_PLUGINS, std::string("broken-") + b.plugin).string(),
             "--seed", "7", "--json", "--only", b.test});

@@ -1,6 +1,7 @@
 // check: what a node or an operator would find wrong with a plugin file. Level 1 reads
 // the file; the others run its code, each test in a child process of its own.
 #include "sdk/manifest/check.hpp"
+#include "kit/allocations.hpp"
 #include "kit/child.hpp"
 #include "kit/commands.hpp"
 
@@ -13,6 +14,8 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <csignal>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -592,6 +595,61 @@ verdict side_by_side(subject& s) {
                "something (the environment, a file, a symbol of the process)";
 }
 
+/// An allocation of its own fails: an error, an exception, or the end of its process will do, but
+/// not the use of what is not there.
+verdict out_of_memory(subject& s) {
+  const allocations memory(reinterpret_cast<const void*>(s.plugin.entry->plugin->handle));
+  /// Whether there was an n-th allocation. Each in a process of its own, which it may end.
+  const auto survives = [&](unsigned n, const std::string& place,
+                            const std::function<void(const std::function<void()>&)>& live,
+                            verdict& finding) {
+    const auto said = in_a_child(5, [&](whereabouts& at) -> json {
+      at.say(fmt::format("when allocation {} in {} failed", n, place));
+      bool came = false;
+      live([&] { allocations::fail(n); });
+      came = allocations::failed();
+      allocations::fail(0);
+      return {{"came", came}};
+    });
+    if (said) {
+      return said->at("came").get<bool>();
+    }
+    // abort() is what std::terminate and Rust do when nothing else is left.
+    if (said.error().message().find(::strsignal(SIGABRT)) == std::string::npos) {
+      finding = said.error().message();
+      return false;
+    }
+    return true;
+  };
+  verdict finding;
+  const auto config = s.config.dump();
+  const auto id = s.id();
+  const auto create = [&](const std::function<void()>& arm) {
+    const auto host = s.node();
+    cdk_instance* object = nullptr;
+    cdk_error e{};
+    e.struct_size = sizeof e;
+    arm();
+    s.plugin.entry->plugin->create(host->host(), str(id), bytes(config), &object, &e);
+  };
+  for (unsigned n = 1; n <= 200 && survives(n, "create()", create, finding); ++n) {
+  }
+  for (const auto& to : inputs_of(s.entry)) {
+    const auto handle = [&](const std::function<void()>& arm) {
+      const auto node = s.node();
+      node->start();
+      arm();
+      give(*node, to, plausible_payload(1));
+    };
+    for (unsigned n = 1; n <= 200 && finding.empty(); ++n) {
+      if (!survives(n, to.name, handle, finding)) {
+        break;
+      }
+    }
+  }
+  return finding;
+}
+
 verdict every_call_fails(subject& s) {
   for (const auto& to : inputs_of(s.entry)) {
     for (unsigned n = 1; n <= 200; ++n) {
@@ -694,6 +752,7 @@ const std::vector<test>& tests() {
        damaged_state},
       {4, "state.replay", "the same events have the same effects", same_effects},
       {4, "state.host_fails", "each host call may be refused", every_call_fails},
+      {5, "robust.memory", "each of its own allocations may fail", out_of_memory},
       {5, "robust.side_by_side", "two versions in one process share nothing",
        side_by_side},
       {5, "robust.fuzz", "random events are survived", fuzz},

@@ -25,7 +25,8 @@ enum {
   crash_on_damaged_state,
   ignores_host_failure,
   needs_exact_host,
-  shares_environment
+  shares_environment,
+  trusts_malloc
 };
 
 struct cdk_instance {
@@ -46,8 +47,15 @@ static cdk_status create(const cdk_host* host, cdk_str component, cdk_bytes conf
       (component.len != strlen("test.broken") || memcmp(component.ptr, "test.broken", component.len)))
     return CDK_E_ABSENT;
   *out = calloc(1, sizeof **out);
+  if (*out == 0)
+    return CDK_E_LIMIT;
   (*out)->host = host;
   (*out)->note = malloc(4096);
+  if ((*out)->note == 0) {
+    free(*out);
+    *out = 0;
+    return CDK_E_LIMIT;
+  }
   memset((*out)->note, 1, 4096);
   if (BROKEN == shared_state)
     last_note = (*out)->note;
@@ -108,6 +116,11 @@ static cdk_status handle(cdk_instance* self, cdk_step* step, const cdk_event* ev
       payload[2 + i] = (char)('a' + now.tv_nsec / (i + 1) % 26);
     strcpy(payload + 11, "\": true}");
     payload[1] = '"';
+  }
+  if (BROKEN == trusts_malloc) {
+    volatile char* room = malloc(64);
+    room[0] = 1;
+    free((void*)(uintptr_t)room);
   }
   if (BROKEN == shares_environment) {
     if (getenv("CROSSDOCK_BROKEN"))
