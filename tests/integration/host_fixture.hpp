@@ -31,7 +31,7 @@ struct system_config : caf::actor_system_config {
 };
 
 inline bool until(const std::function<bool()>& f) {
-  const auto end = std::chrono::steady_clock::now() + 30s;
+  const auto end = std::chrono::steady_clock::now() + 60s;
   while (!f()) {
     if (std::chrono::steady_clock::now() > end) {
       return false;

@@ -1,4 +1,4 @@
-crossdock_test(integration/red_team LIBS crossdock_host crossdock_supervise TIMEOUT 180)
+crossdock_test(integration/red_team LIBS crossdock_host crossdock_supervise TIMEOUT 300)
 add_dependencies(integration_red_team_test crossdock_test_plugins crossdock_hostile_plugins
   crossdock-plugin-host)
 target_compile_definitions(integration_red_team_test PRIVATE

@@ -30,8 +30,9 @@ std::string component_of(std::string name) {
   return "hostile." + name;
 }
 
-host::component_limits small(std::chrono::milliseconds step_hard = sanitized ? 2000ms
-                                                                             : 400ms) {
+/// Nothing here is to overrun but what is meant to: who misbehaves waits for everybody
+/// else.
+host::component_limits small(std::chrono::milliseconds step_hard = 25s) {
   host::component_limits l;
   l.step_hard = step_hard;
   l.create_hard = 10s;
@@ -182,7 +183,8 @@ TEST_CASE("no limit is lifted and no code is made", "[red_team]") {
 TEST_CASE("a process that does not come back is killed at its deadline", "[red_team]") {
   run({{"loop", "instance_failed", "did not return within"},
        {"sleep_long", "instance_failed", "did not return within"},
-       {"stop_itself", "instance_failed", "did not return within"}});
+       {"stop_itself", "instance_failed", "did not return within"}},
+      small(sanitized ? 2000ms : 400ms));
 }
 
 TEST_CASE("a process that ends itself loses its own step alone", "[red_team]") {
@@ -194,9 +196,9 @@ TEST_CASE("a process that ends itself loses its own step alone", "[red_team]") {
                            {"abort_itself", "instance_failed", dead("ended by SIGABRT")},
                            {"end_itself", "instance_failed", "ended itself with code 0"}};
   if (!sanitized) { // there is no limit of address space beside ASan's shadow
-    all.push_back({"bomb_memory", "instance_failed", "ended by SIGABRT"});
+    all.push_back({"bomb_memory", "instance_failed", "its process"});
   }
-  run(all, small(20s));
+  run(all);
 }
 
 TEST_CASE("forged, torn and endless messages end the process that sends them",

@@ -341,18 +341,18 @@ static int flood_memory(struct step* s) {
   return r;
 }
 static int flood_log(struct step* s) {
-  for (int i = 0; i < 200000; ++i)
+  for (int i = 0; i < 20000; ++i)
     s->self->host->log(s->self->host, CDK_LOG_ERROR, text("look at me, look at me, look at me"), text(""));
   return 0;
 }
 static int flood_metrics(struct step* s) {
-  for (int i = 0; i < 200000; ++i)
+  for (int i = 0; i < 20000; ++i)
     s->self->host->metric(s->self->host, CDK_METRIC_COUNTER, text("m"), 1.0, text(""));
   return 0;
 }
 static int print_much(struct step* s) {
   (void)s;
-  for (int i = 0; i < 100000; ++i)
+  for (int i = 0; i < 20000; ++i)
     if (write(1, "look at me, look at me, look at me\n", 35) < 0)
       return errno;
   return 0;
