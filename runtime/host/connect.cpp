@@ -85,6 +85,10 @@ result<int> try_one(int family, const sockaddr* to, socklen_t size,
 
 } // namespace
 
+std::string ungranted_endpoint(std::string_view name) {
+  return "a connection to the endpoint \"" + std::string(name.substr(0, 100)) + "\"";
+}
+
 result<void> check_address(const std::string& address) {
   if (address.starts_with('/')) {
     return address.size() < sizeof(sockaddr_un::sun_path)

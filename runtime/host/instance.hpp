@@ -20,9 +20,8 @@ struct instance_host {
   /// Event JSON and cookie; see cdk_host.post.
   std::function<cdk_status(std::string event, std::string cookie)> post;
   /// Something was tried that no plugin has a right to, and was denied:
-  /// "socket(AF_INET)". `times` counts this kind; it is told at 1, 10, 100 and so on. May
-  /// be empty.
-  std::function<void(const std::string& what, std::uint64_t times)> denied = {};
+  /// "socket(AF_INET)". Told each time. May be empty.
+  std::function<void(const std::string& what)> denied = {};
   /// Its process ended while it was not working on anything. May be empty.
   std::function<void(const std::string& how)> ended = {};
 };

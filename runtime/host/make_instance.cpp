@@ -13,20 +13,23 @@ connector_function connections_of(const std::shared_ptr<const component>& what,
   if (!what->capabilities.contains(CDK_CAP_NET)) {
     return {};
   }
-  return
-      [what, log = host.log](std::string_view endpoint, int& descriptor) -> cdk_status {
-        const auto it = what->endpoints.find(std::string(endpoint));
-        if (it == what->endpoints.end()) {
-          return CDK_E_DENIED;
-        }
-        auto connected = connect_to(it->second);
-        if (!connected) {
-          log(CDK_LOG_WARNING, connected.error().describe(), "");
-          return CDK_E_RETRY;
-        }
-        descriptor = *connected;
-        return CDK_OK;
-      };
+  return [what, log = host.log, denied = host.denied](std::string_view endpoint,
+                                                      int& descriptor) -> cdk_status {
+    const auto it = what->endpoints.find(std::string(endpoint));
+    if (it == what->endpoints.end()) {
+      if (denied) {
+        denied(ungranted_endpoint(endpoint));
+      }
+      return CDK_E_DENIED;
+    }
+    auto connected = connect_to(it->second);
+    if (!connected) {
+      log(CDK_LOG_WARNING, connected.error().describe(), "");
+      return CDK_E_RETRY;
+    }
+    descriptor = *connected;
+    return CDK_OK;
+  };
 }
 
 } // namespace

@@ -78,7 +78,10 @@ void drop_old(const fs::path& folder, const std::string& prefix) {
   std::error_code failure;
   std::vector<std::pair<fs::file_time_type, fs::path>> all;
   for (const auto& entry : fs::directory_iterator(folder, failure)) {
-    if (entry.path().filename().string().starts_with(prefix)) {
+    // "acme-" begins "acme-pricing-7.json" as well, which is another component's.
+    const auto name = entry.path().filename().string();
+    if (name.starts_with(prefix) && name.ends_with(".json") &&
+        name.find_first_not_of("0123456789", prefix.size()) == name.size() - 5) {
       all.emplace_back(entry.last_write_time(failure), entry.path());
     }
   }

@@ -3,8 +3,11 @@
 #include "host/executor.hpp"
 #include "host/host.hpp"
 #include "host/instance.hpp"
+#include "host/allowance.hpp"
+#include "host/plugin_records.hpp"
 #include "host/repro.hpp"
 #include "host/staged_plugin.hpp"
+#include "host/write_step.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -36,28 +39,16 @@ constexpr std::uint32_t failures_max = 2;
 /// A plugin that asks for another try gets this many; then the event is a dead letter too.
 constexpr std::uint32_t retries_max = 12;
 
-/// What is handed to handle(): a delivery with its row, or something of the moment.
-struct job {
-  std::uint32_t kind = CDK_EV_MESSAGE;
-  std::optional<delivery> row;
-  std::string tag;
-  std::string payload = "{}";
-  timestamp not_before{};
-};
-
-/// Text that keeps the cdk_event's borrowed pointers alive during one step.
-struct event_text {
-  std::string payload;
-  std::string labels = "[]";
-  std::vector<std::string> label_list;
-};
-
 class shell final : public host_actor<shell_handle> {
 public:
   shell(caf::actor_config& config, environment env, std::shared_ptr<const component> what)
     : host_actor(config, "shell:" + what->name, env.taps),
       env_(std::move(env)),
       component_(std::move(what)),
+      records_(std::make_shared<plugin_records>(env_.store, component_)),
+      allowance_(std::make_shared<allowance>(
+        static_cast<double>(component_->limits.effects_per_s),
+        static_cast<double>(component_->limits.effects_max), std::chrono::steady_clock::now())),
       memory_(std::make_shared<memory_view>()),
       failures_(supervise::restart_policy::limits{}, env_.random) {}
 
@@ -184,20 +175,22 @@ private:
       spdlog::log(severity, "{}", message.substr(0, 2000));
     };
     h.metric = [](std::uint32_t, std::string_view, double) {};
-    h.post = [env = env_, component = component_, told = told_to_stop_,
-              self = caf::actor_cast<caf::actor>(this)](std::string event,
-                                                        std::string cookie) -> cdk_status {
+    h.post = [env = env_, component = component_, records = records_, told = told_to_stop_,
+              allowed = allowance_, self = caf::actor_cast<caf::actor>(this)](
+               std::string event, std::string cookie) -> cdk_status {
       if (*told) {
-        record_lifecycle(env, *component, "refused", "post(): it was told to stop", 1);
+        records->write_often("refused", "post(): it was told to stop");
         return CDK_E_CANCELLED;
       }
-      return post(env, component, self, std::move(event), std::move(cookie));
+      if (!allowed->try_take(1 + static_cast<double>(event.size() / 1024),
+                             std::chrono::steady_clock::now())) {
+        records->write_often("refused", too_much(*component));
+        return CDK_E_LIMIT;
+      }
+      return post(env, component, *records, self, std::move(event), std::move(cookie));
     };
-    h.denied = [env = env_, component = component_](const std::string& what, std::uint64_t times) {
-      record_lifecycle(env, *component, "denied", what, times);
-      const logging::scope about({.component = component->name});
-      spdlog::warn("{}: tried what no plugin may, and was denied: {}{}", component->name, what,
-                   times > 1 ? " (" + std::to_string(times) + " times)" : "");
+    h.denied = [records = records_](const std::string& what) {
+      records->write_often("denied", what);
     };
     h.ended = on_own_turn([this, generation = ++generation_](const std::string& how) {
       if (generation == generation_ && instance_ && !stopping_) {
@@ -209,7 +202,8 @@ private:
 
   /// From a connector's own thread: durable first, then the POSTED event says so.
   static cdk_status post(const environment& env, const std::shared_ptr<const component>& what,
-                         const caf::actor& self, std::string text, std::string cookie) {
+                         plugin_records& records, const caf::actor& self, std::string text,
+                         std::string cookie) {
     const auto tell = [self, cookie = std::move(cookie)] {
       delivery d;
       d.kind = static_cast<delivery_kind>(CDK_EV_POSTED);
@@ -221,9 +215,7 @@ private:
       return CDK_OK;
     }
     const auto refuse = [&](cdk_status status, const std::string& why) {
-      record_lifecycle(env, *what, "refused", "post(): " + why, 1);
-      const logging::scope about({.component = what->name});
-      spdlog::warn("{}: refused: post(): {}", what->name, clean_text(why, 500));
+      records.write_often("refused", "post(): " + why);
       return status;
     };
     if (!what->connector) {
@@ -337,7 +329,7 @@ private:
     executor_->run([object = std::exchange(instance_, nullptr)]() mutable { object.reset(); });
     busy_ = true;
     const auto wait = failures_.failed(env_.time->now());
-    record_lifecycle(wait ? "instance_failed" : "gave_up", why);
+    records_->write(wait ? "instance_failed" : "gave_up", why);
     if (!wait) {
       state_ = "failed";
       spdlog::error("{}: failed too often and stands still: {}", label(), why);
@@ -354,32 +346,6 @@ private:
       env_.started(component_->name, refused);
     }
     told_started_ = true;
-  }
-
-  void record_lifecycle(const char* what, const std::string& why) {
-    record_lifecycle(env_, *component_, what, why, 0);
-  }
-
-  static void record_lifecycle(const environment& env, const component& about, const char* what,
-                               const std::string& why, std::uint64_t times,
-                               const std::vector<std::uint64_t>& causes = {}) {
-    ledger::unit u;
-    u.name = "host.lifecycle";
-    u.apply = [what = std::string(what), why, times, causes, name = about.name,
-               release = about.file->release()](ledger::transaction& tx) -> result<void> {
-      ledger::record r;
-      r.kind = "plugin";
-      r.source = "host";
-      r.target = name;
-      r.causes = causes;
-      r.detail = {{"what", what}, {"release", release}, {"why", clean_text(why, 500)}};
-      if (times > 0) {
-        r.detail["times"] = times;
-      }
-      auto seq = tx.append(r);
-      return seq ? result<void>() : std::move(seq).error();
-    };
-    env.store->submit(std::move(u));
   }
 
   // -- the queue -----------------------------------------------------------------------------
@@ -476,25 +442,17 @@ private:
     }
   }
 
-  /// What a step costs the node is taken from an allowance that grows with time, up to one full
-  /// step. A component that asks for more waits with its deliveries: nothing of it is lost.
+  /// A component that asked for more than its allowance waits with its deliveries: nothing of it is
+  /// lost.
   bool waits_for_allowance() {
-    const auto rate = static_cast<double>(component_->limits.effects_per_s);
-    if (rate == 0) {
-      return false;
-    }
-    const auto now = std::chrono::steady_clock::now();
-    allowance_ = std::min(static_cast<double>(component_->limits.effects_max),
-                          allowance_ + rate * std::chrono::duration<double>(now - counted_at_).count());
-    counted_at_ = now;
-    if (allowance_ >= 0) {
+    const auto wait = allowance_->owed(std::chrono::steady_clock::now());
+    if (wait.count() == 0) {
       return false;
     }
     if (!waiting_) {
       waiting_ = true;
       ++throttled_;
-      const auto wait = std::chrono::duration<double>(-allowance_ / rate);
-      delayed_send(this, std::chrono::ceil<std::chrono::milliseconds>(wait), task{[this] {
+      delayed_send(this, wait, task{[this] {
                      waiting_ = false;
                      pump();
                    }});
@@ -502,18 +460,9 @@ private:
     return true;
   }
 
-  void charge(const step& s) {
-    if (component_->limits.effects_per_s == 0) {
-      return;
-    }
-    const bool had = allowance_ >= 0;
-    allowance_ -= s.cost();
-    if (had && allowance_ < 0) {
-      note_often("refused",
-                 "more than " + std::to_string(component_->limits.effects_per_s) +
-                     " steps, effects and KiB of them a second: what is for it waits",
-                 {});
-    }
+  static std::string too_much(const component& what) {
+    return "more than " + std::to_string(what.limits.effects_per_s) +
+           " steps, effects and KiB of them a second: what is for it waits";
   }
 
   /// The next delivery. Each key keeps its order; a retry blocks its key alone. Across keys what
@@ -671,11 +620,9 @@ private:
     ++steps_;
     const logging::scope about(subject_of(component_->name, j->row));
     for (const auto& why : s->refusals) {
-      spdlog::warn("{}: refused: {}", label(), why);
       last_error_ = why;
-    }
-    if (!s->refusals.empty()) {
-      record_refusals(*s, j->row ? std::vector{j->row->seq} : std::vector<std::uint64_t>{});
+      records_->write_often("refused", why,
+                            j->row ? std::vector{j->row->seq} : std::vector<std::uint64_t>{});
     }
     if (s->status < 0 && j->row && j->row->attempt >= failures_max && s->status != CDK_E_RETRY) {
       keep_repro(*s, *text, *j);
@@ -687,7 +634,9 @@ private:
         reply_effect{j->row->token, CDK_E_ABSENT,
                      {R"({"error":"the component has no handler"})", nullptr}, "", {}});
     }
-    charge(*s);
+    if (allowance_->take(s->cost(), std::chrono::steady_clock::now())) {
+      records_->write_often("refused", too_much(*component_));
+    }
     if (s->status == CDK_OK || s->status == CDK_PENDING || s->status == CDK_SKIPPED) {
       commit(s, text, j);
       return;
@@ -721,27 +670,6 @@ private:
     next();
   }
 
-  /// What the plugin asked for and did not get: an operator must be able to see it later.
-  void record_refusals(const step& s, const std::vector<std::uint64_t>& causes) {
-    for (const auto& why : s.refusals) {
-      note_often("refused", why, causes);
-    }
-  }
-
-  /// Each sentence once, and again at 10, 100, 1000...: a plugin in a loop must not fill the ledger
-  /// either.
-  void note_often(const char* what, const std::string& why,
-                  const std::vector<std::uint64_t>& causes) {
-    const auto times = ++refused_[refused_.size() < 200 || refused_.contains(why) ? why : "others"];
-    auto power = times;
-    while (power % 10 == 0) {
-      power /= 10;
-    }
-    if (power == 1) {
-      record_lifecycle(env_, *component_, what, why, times, causes);
-    }
-  }
-
   /// For the vendor of a plugin in a process of its own: what made the step fail again.
   void keep_repro(const step& s, const event_text& text, const job& j) const {
     if (env_.repro.empty() || component_->executor != executor_kind::process) {
@@ -768,9 +696,9 @@ private:
     }
     ledger::unit u;
     u.name = "host.step";
-    u.apply = [env = env_, component = component_, s, text,
+    u.apply = [env = env_, component = component_, records = records_, s, text,
                j](ledger::transaction& tx) -> result<void> {
-      return write_step(tx, env, *component, *s, *text, *j);
+      return write_step(tx, env, *component, *s, *text, *j, *records);
     };
     u.applied = on_own_turn([this, s, j](const result<ledger::receipt>& r) {
       if (!r && r.error().code() == errc::unavailable) {
@@ -811,138 +739,6 @@ private:
     if (instance_) {
       instance_->remembered();
     }
-  }
-
-  /// One live proposal for each (agent, tool, object); without an object each is its own.
-  static std::string proposal_key(const std::string& agent, const json& proposal,
-                                  const std::string& id) {
-    const auto object = text_or(proposal, "object_key");
-    return agent + "/" + text_or(proposal, "tool") + "/" + (object.empty() ? id : object);
-  }
-
-  static result<void> write_step(ledger::transaction& tx, const environment& env,
-                                 const component& what, const step& s, const event_text& text,
-                                 const job& j) {
-    auto& exchange = *env.exchange;
-    const auto base = [&](const std::string& type, const payload& data) {
-      envelope e;
-      e.source = what.name;
-      e.type = type;
-      e.data = data.text;
-      e.document = data.document;
-      e.dataschema = type + "/1";
-      e.labels = text.label_list;
-      if (j.row) {
-        e.case_id = j.row->event->case_id;
-        e.subject = j.row->event->subject;
-        e.traceparent = j.row->event->traceparent;
-        e.site = j.row->event->site;
-        e.causes = {j.row->seq};
-      }
-      return e;
-    };
-    const auto discard = [](const auto& r) -> result<void> {
-      return r ? result<void>() : result<void>(r.error());
-    };
-    if (j.row) {
-      if (auto r = exchange.finish(tx, j.row->id); !r) {
-        return r;
-      }
-    }
-    for (const auto& e : s.effects) {
-      result<void> r;
-      if (const auto* send = std::get_if<send_effect>(&e)) {
-        auto out = base(send->topic, send->payload);
-        out.id = send->id;
-        out.subject = send->key;
-        if (what.connector) {
-          out.case_id.clear();
-          out.causes.clear();
-          out.traceparent.clear(); // the poll that found it is another story
-          r = discard(env.intake->admit(tx, std::move(out)));
-        } else {
-          r = discard(exchange.publish(tx, std::move(out), ledger::record_class::b));
-        }
-      } else if (const auto* ask = std::get_if<ask_effect>(&e)) {
-        r = discard(exchange.ask(tx, what.name, ask->request, base(ask->question, ask->payload),
-                                 ask->timeout, ask->tag));
-      } else if (const auto* call = std::get_if<call_effect>(&e)) {
-        r = discard(exchange.call(tx, what.name, call->request, delivery_kind::call,
-                                  base(call->tool, call->args), "", call->timeout, call->tag));
-      } else if (const auto* reply = std::get_if<reply_effect>(&e)) {
-        if (reply->as_of) {
-          env.clocks->observe(reply->system, *reply->as_of, tx.now());
-        }
-        auto answered = exchange.reply(tx, what.name, reply->token, reply->status,
-                                       reply->payload.text,
-                                       j.row ? std::vector{j.row->seq}
-                                             : std::vector<std::uint64_t>{},
-                                       reply->payload.document);
-        if (!answered && answered.error().code() == errc::not_found) {
-          // Too late: whoever asked was told so. The answer is on record, not delivered.
-          ledger::record late;
-          late.kind = "late_answer";
-          late.source = what.name;
-          late.target = "nobody";
-          late.detail = {{"request", reply->token}, {"status", reply->status}};
-          late.body = reply->payload.text;
-          if (j.row) {
-            late.case_id = j.row->event->case_id;
-            late.traceparent = j.row->event->traceparent;
-            late.causes = {j.row->seq};
-          }
-          r = discard(tx.append(late));
-        } else {
-          r = discard(answered);
-        }
-      } else if (const auto* timer = std::get_if<timer_effect>(&e)) {
-        r = exchange.timer(tx, what.name, timer->request, timer->delay, timer->tag,
-                           j.row ? j.row->event->subject : "",
-                           j.row ? j.row->event->case_id : "",
-                           // A connector polls for ever: each poll is a story of its own.
-                           j.row && !what.connector ? j.row->event->traceparent : "");
-      } else if (const auto* cancel = std::get_if<cancel_effect>(&e)) {
-        r = exchange.cancel(tx, what.name, cancel->request);
-        if (!r && r.error().code() == errc::denied) {
-          record_lifecycle(env, what, "refused", "cancel(): " + r.error().describe(), 1,
-                           j.row ? std::vector{j.row->seq} : std::vector<std::uint64_t>{});
-          r = {};
-        }
-      } else if (const auto* propose = std::get_if<propose_effect>(&e)) {
-        json body = propose->proposal;
-        body["agent"] = what.name;
-        body["agent_release"] = what.file->release();
-        body["request"] = propose->request;
-        if (const auto* tool = env.words->find(propose->proposal.value("tool", ""))) {
-          body["reversal"] = tool->reversal;
-        }
-        // The tag is the agent's own bytes: it stays here and comes back with the decision.
-        const auto id = exchange.new_event_id();
-        body["key"] = proposal_key(what.name, propose->proposal, id);
-        auto out = base("crossdock.proposal", {to_text(body), nullptr});
-        out.id = id;
-        r = exchange.proposed(tx, id, what.name, propose->tag, out.case_id, out.subject);
-        if (r) {
-          r = discard(exchange.publish(tx, std::move(out), ledger::record_class::a));
-        }
-      }
-      if (!r) {
-        return r;
-      }
-    }
-    for (const auto& [key, value] : s.changes) {
-      auto r = value ? tx.db().exec(
-                         "INSERT INTO memory(component, key, value, expires) VALUES(?,?,?,?) "
-                         "ON CONFLICT(component, key) DO UPDATE SET value = excluded.value, "
-                         "expires = excluded.expires",
-                         {what.name, key, ledger::blob{value->bytes}, value->expires_us})
-                     : tx.db().exec("DELETE FROM memory WHERE component = ? AND key = ?",
-                                    {what.name, key});
-      if (!r) {
-        return std::move(r).error();
-      }
-    }
-    return {};
   }
 
   // -- failures ------------------------------------------------------------------------------
@@ -1062,6 +858,8 @@ private:
 
   environment env_;
   std::shared_ptr<const component> component_;
+  std::shared_ptr<plugin_records> records_;
+  std::shared_ptr<allowance> allowance_;
   std::unique_ptr<executor> executor_;
   std::shared_ptr<instance> instance_;
   std::shared_ptr<memory_view> memory_;
@@ -1091,13 +889,10 @@ private:
   std::uint64_t dead_ = 0;
   std::uint64_t restarts_ = 0;
   std::uint64_t abandoned_ = 0;
-  double allowance_ = 1024; ///< of the cost of steps
-  std::chrono::steady_clock::time_point counted_at_ = std::chrono::steady_clock::now();
   bool waiting_ = false;
   std::uint64_t throttled_ = 0;
   std::uint64_t generation_ = 0; ///< of instances, so that a late word of an old one is known
   std::string ended_;            ///< how its process ended while a step was being recorded
-  std::map<std::string, std::uint64_t> refused_;
   std::shared_ptr<std::atomic<bool>> told_to_stop_ = std::make_shared<std::atomic<bool>>(false);
   std::shared_ptr<std::atomic<std::uint64_t>> log_count_ =
     std::make_shared<std::atomic<std::uint64_t>>(0);

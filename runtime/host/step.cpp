@@ -86,7 +86,7 @@ result<payload> step::read(cdk_bytes bytes) const {
 }
 
 cdk_status step::send(cdk_str topic, cdk_str id, cdk_str key, cdk_bytes payload) {
-  if (const auto s = room_for(together({payload.len, id.len, key.len}), "an event"); s != CDK_OK) {
+  if (const auto s = room_for(together({topic.len, payload.len, id.len, key.len}), "an event"); s != CDK_OK) {
     return s;
   }
   const std::string name(view(topic));
@@ -114,7 +114,7 @@ cdk_status step::send(cdk_str topic, cdk_str id, cdk_str key, cdk_bytes payload)
 
 cdk_status step::ask(cdk_str question, cdk_bytes payload, std::uint64_t timeout_ms,
                      cdk_bytes tag, std::uint64_t* request) {
-  if (const auto s = room_for(together({payload.len, tag.len}), "a question"); s != CDK_OK) {
+  if (const auto s = room_for(together({question.len, payload.len, tag.len}), "a question"); s != CDK_OK) {
     return s;
   }
   const std::string name(view(question));
@@ -139,7 +139,7 @@ cdk_status step::ask(cdk_str question, cdk_bytes payload, std::uint64_t timeout_
 
 cdk_status step::call(cdk_str tool, cdk_bytes args, std::uint64_t timeout_ms, cdk_bytes tag,
                       std::uint64_t* request) {
-  if (const auto s = room_for(together({args.len, tag.len}), "a call"); s != CDK_OK) {
+  if (const auto s = room_for(together({tool.len, args.len, tag.len}), "a call"); s != CDK_OK) {
     return s;
   }
   const std::string name(view(tool));

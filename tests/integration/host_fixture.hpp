@@ -210,6 +210,20 @@ struct fixture {
     return out;
   }
 
+  /// Headers of all records of a kind.
+  json records(const std::string& kind) {
+    auto db = env.store->reader();
+    REQUIRE(db.ok());
+    auto rows =
+        (*db)->query("SELECT header FROM record WHERE kind = ? ORDER BY seq", {kind});
+    REQUIRE(rows.ok());
+    json out = json::array();
+    for (const auto& r : *rows) {
+      out.push_back(json::parse(r.text(0)));
+    }
+    return out;
+  }
+
   std::string memory(const std::string& key) {
     auto db = env.store->reader();
     REQUIRE(db.ok());

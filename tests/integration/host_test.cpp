@@ -7,7 +7,9 @@ using namespace std::chrono_literals;
 
 TEST_CASE("an event whose step throws twice is a dead letter and leaves no effect",
           "[host]") {
-  fixture f(plugin_list{{"thrower", "test.thrower"}});
+  const auto where =
+      GENERATE(host::executor_kind::scheduled, host::executor_kind::process);
+  fixture f(plugin_list{{"thrower", "test.thrower", where}});
   f.publish("test.event", {{"throw", true}});
   REQUIRE(until([&] { return f.dead().size() == 1; }));
   CHECK(f.dead()[0].receiver == "test.thrower");
@@ -27,7 +29,9 @@ TEST_CASE("an event whose step throws twice is a dead letter and leaves no effec
 
 TEST_CASE("memory and effects of steps that succeed are there, in order, once",
           "[host]") {
-  fixture f(plugin_list{{"thrower", "test.thrower"}});
+  const auto where =
+      GENERATE(host::executor_kind::scheduled, host::executor_kind::process);
+  fixture f(plugin_list{{"thrower", "test.thrower", where}});
   for (int i = 0; i < 50; ++i) {
     f.publish("test.event", {{"n", i}});
   }
@@ -39,7 +43,9 @@ TEST_CASE("memory and effects of steps that succeed are there, in order, once",
 }
 
 TEST_CASE("one agent asks another and continues with its answer", "[host]") {
-  fixture f(plugin_list{{"echo", "test.echo"}, {"echo", "test.asker"}});
+  const auto where =
+      GENERATE(host::executor_kind::scheduled, host::executor_kind::process);
+  fixture f(plugin_list{{"echo", "test.echo", where}, {"echo", "test.asker", where}});
   f.publish("test.ask", {{"hello", "world"}});
   REQUIRE(until([&] { return f.done_count() == 1; }));
   const auto answer = json::parse(f.done[0]);

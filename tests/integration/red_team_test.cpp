@@ -90,16 +90,11 @@ private:
   }
 
   json records() {
-    auto db = f_.env.store->reader();
-    REQUIRE(db.ok());
-    auto rows = (*db)->query(
-        "SELECT header FROM record WHERE kind = 'plugin' OR kind = 'late_answer'");
-    REQUIRE(rows.ok());
-    json out = json::array();
-    for (const auto& r : *rows) {
-      out.push_back(json::parse(r.text(0)));
+    auto all = f_.records("plugin");
+    for (auto& r : f_.records("late_answer")) {
+      all.push_back(r);
     }
-    return out;
+    return all;
   }
 
   bool recorded(const std::string& component, const std::string& what,
@@ -220,25 +215,23 @@ TEST_CASE("what is not granted is refused, whoever it is said to come from",
        {"forge_sender", "refused", "no member \"source\""},
        {"forge_labels", "refused", "no member \"labels\""},
        {"reply_unasked", "late_answer", ""},
-       {"cancel_others", no_record, ""},
        {"use_old_step", no_record, ""}});
 }
 
 TEST_CASE("lies about sizes, floods and scribbles stay within the plugin", "[red_team]") {
   run({{"lie_about_size", "refused", "is beyond the limit"},
-       {"lie_about_name", no_record, ""},
+       {"lie_about_name", "refused", "is beyond the limit"},
        {"send_huge", "refused", "is beyond the limit"},
        {"send_deep", "refused", "deep"},
        {"send_no_text", "refused", "UTF-8"},
        {"flood_effects", "refused", "more than 1024 effects"},
        {"flood_timers", "refused", "more than 1024 effects"},
        {"flood_memory", "refused", "memory is full"},
-       {"flood_log", no_record, ""},
-       {"flood_metrics", no_record, ""},
-       {"print_much", no_record, ""},
-       {"scribble", no_record, ""},
-       {"tamper_host", no_record, ""},
-       {"exception_status", no_record, ""}});
+       {"flood_log", "refused", "more log lines and metrics"},
+       {"flood_metrics", "refused", "more log lines and metrics"},
+       {"print_much", "denied", "to print more than 64 KiB"},
+       {"scribble", "refused", "it wrote into its event"},
+       {"tamper_host", no_record, ""}});
 }
 
 TEST_CASE("who does not become ready, stop or end in time is ended", "[red_team]") {
@@ -286,4 +279,83 @@ TEST_CASE("who does not become ready, stop or end in time is ended", "[red_team]
   CHECK(said("hostile.hang-in-destroy", "to stay when it was told to end"));
   CHECK(said("hostile.ask-after-quiesce", "it was told to stop"));
   CHECK(std::chrono::steady_clock::now() - begin < 60s);
+}
+
+TEST_CASE("an answer counts once, and what is added to it is on record", "[red_team]") {
+  fixture f(
+      plugin_list{{"echo", "test.asker"},
+                  {"../hostile-plugins/hostile-answer_twice",
+                   component_of("answer_twice"), host::executor_kind::process, small()}});
+  f.publish("test.ask", {{"hello", "world"}});
+  REQUIRE(until([&] { return f.done_count() >= 1; }));
+  REQUIRE(until([&] { return !f.records("late_answer").empty(); }));
+  const auto late = f.records("late_answer");
+  CHECK(late.size() == 1);
+  CHECK(text_or(late[0], "src") == component_of("answer_twice"));
+  const std::lock_guard lock(f.mutex);
+  REQUIRE(f.done.size() == 1);
+  CHECK(json::parse(f.done[0])["answer"]["n"] == 1);
+}
+
+TEST_CASE("requests of others are not cancelled, and the attempt is on record",
+          "[red_team]") {
+  fixture f(plugin_list{{"../hostile-plugins/hostile-cancel_others",
+                         component_of("cancel_others"), host::executor_kind::process,
+                         small()}});
+  // A timer of somebody else's, numbered just before the attacker's step.
+  f.work([&](ledger::transaction& tx) {
+    return f.env.exchange->timer(tx, "test", f.env.exchange->new_request_ids(1024), 1h,
+                                 "mine", "", "");
+  });
+  f.publish("test.event", json::object());
+  CHECK(until([&] {
+    const auto all = f.records("plugin");
+    return std::any_of(all.begin(), all.end(), [](const json& r) {
+      return text_or(r["detail"], "why").find("somebody else's") != std::string::npos;
+    });
+  }));
+  auto db = f.env.store->reader();
+  REQUIRE(db.ok());
+  auto rows = (*db)->query("SELECT count(*) FROM request WHERE asker = 'test'");
+  REQUIRE(rows.ok());
+  CHECK(rows->front().integer(0) == 1);
+}
+
+TEST_CASE("a status that is none makes a dead letter", "[red_team]") {
+  fixture f(plugin_list{{"../hostile-plugins/hostile-exception_status",
+                         component_of("exception_status"), host::executor_kind::process,
+                         small()}});
+  f.publish("test.event", json::object());
+  CHECK(until([&] { return f.dead().size() == 1; }));
+}
+
+TEST_CASE("who floods waits, and loses nothing", "[red_team]") {
+  auto slow = small();
+  slow.effects_per_s = 2000;
+  fixture f(
+      plugin_list{{"../hostile-plugins/hostile-flood_effects",
+                   component_of("flood_effects"), host::executor_kind::process, slow},
+                  {"../hostile-plugins/hostile-flood_posts", component_of("flood_posts"),
+                   host::executor_kind::process, slow}});
+  for (int i = 0; i < 3; ++i) {
+    f.publish("test.event", json::object());
+  }
+  const auto said = [&](const std::string& component) {
+    const auto all = f.records("plugin");
+    return std::any_of(all.begin(), all.end(), [&](const json& r) {
+      return text_or(r, "dst") == component &&
+             text_or(r["detail"], "why").find("more than 2000 steps") !=
+                 std::string::npos;
+    });
+  };
+  CHECK(until([&] { return said(component_of("flood_effects")); }));
+  CHECK(until([&] { return said(component_of("flood_posts")); }));
+  // A flooding step sends 1,024 events and is then refused the one that says so.
+  CHECK(until([&] {
+    const std::lock_guard lock(f.mutex);
+    return std::count_if(f.done.begin(), f.done.end(), [](const std::string& d) {
+             return json::parse(d).contains("flood");
+           }) == 3 * 1024;
+  }));
+  CHECK(f.status(0)["throttled"].get<int>() >= 1);
 }

@@ -78,27 +78,6 @@ told kit_says(std::vector<std::string> words) {
 
 } // namespace
 
-TEST_CASE("memory and effects of steps in a process are there, in order, once",
-          "[sandbox]") {
-  fixture f(plugin_list{{"thrower", "test.thrower", process}});
-  for (int i = 0; i < 50; ++i) {
-    f.publish("test.event", {{"n", i}});
-  }
-  REQUIRE(until([&] { return f.done_count() == 50; }));
-  for (int i = 0; i < 50; ++i) {
-    CHECK(json::parse(f.done[static_cast<std::size_t>(i)])["n"] == i);
-  }
-  REQUIRE(until([&] { return f.memory("count") == "50"; }));
-}
-
-TEST_CASE("agents in two processes ask and answer each other", "[sandbox]") {
-  fixture f(plugin_list{{"echo", "test.echo", process}, {"echo", "test.asker", process}});
-  f.publish("test.ask", {{"hello", "world"}});
-  const auto answer = only_done(f);
-  CHECK(answer["answer"]["hello"] == "world");
-  CHECK(answer["asked"]["hello"] == "world");
-}
-
 TEST_CASE("what a process forgets when it is killed, its memory has", "[sandbox]") {
   fixture f(plugin_list{{"thrower", "test.thrower", process}});
   f.publish("test.event", json::object());

@@ -185,19 +185,7 @@ bool attempts::answer(bool loading) {
   } else {
     answer.error = opens(call.data.nr) ? -EACCES : -EPERM;
     ++count_;
-    const auto what = describe(call.data, path);
-    // Kinds are bounded, lest names that are made up fill our memory.
-    const auto kind = kinds_.size() < 200 || kinds_.contains(what)
-                          ? what
-                          : name_of(call.data) + "(...)";
-    const auto times = ++kinds_[kind];
-    auto power = times;
-    while (power % 10 == 0) {
-      power /= 10;
-    }
-    if (power == 1 && tell_) {
-      tell_(kind, times);
-    }
+    tell_(describe(call.data, path));
   }
   ::ioctl(listener_, SECCOMP_IOCTL_NOTIF_SEND, &answer);
   return true;

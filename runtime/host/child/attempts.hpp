@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <string>
 
 namespace crossdock::host::child {
@@ -12,9 +11,8 @@ namespace crossdock::host::child {
 /// Owns the descriptor that the filter's listener is. On one thread.
 class attempts {
 public:
-  /// Told what was tried, as "socket(AF_INET)", the first, tenth, hundredth, ... time of
-  /// its kind.
-  using teller = std::function<void(const std::string& what, std::uint64_t times)>;
+  /// Told what was tried, as "socket(AF_INET)".
+  using teller = std::function<void(const std::string& what)>;
 
   attempts(int listener, teller tell);
   ~attempts();
@@ -31,7 +29,6 @@ public:
 private:
   int listener_;
   teller tell_;
-  std::map<std::string, std::uint64_t> kinds_;
   std::uint64_t count_ = 0;
 };
 

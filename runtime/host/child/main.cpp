@@ -11,7 +11,9 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <functional>
 #include <mutex>
+#include <utility>
 
 namespace crossdock::host::child {
 namespace {
@@ -23,14 +25,13 @@ public:
     packer p(frame::log);
     p.number(level).text(message.substr(0, 8192)).text(fields.substr(0, 8192));
     const std::lock_guard lock(mutex_);
-    channel_.offer(
-        p.bytes()); // what does not fit is lost: a log is not worth waiting for
+    offer(p); // what does not fit is lost: a log is not worth waiting for
   }
   void metric(std::uint32_t kind, std::string_view name, double value) {
     packer p(frame::metric);
     p.number(kind).text(name.substr(0, 256)).number(value);
     const std::lock_guard lock(mutex_);
-    channel_.offer(p.bytes());
+    offer(p);
   }
   cdk_status post(std::string_view event, std::string_view cookie) {
     packer p(frame::post);
@@ -49,7 +50,15 @@ public:
            channel::outcome::done;
   }
 
+  /// How many log lines and metrics were lost since this was asked.
+  std::uint64_t lost() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(lost_, 0);
+  }
+
 private:
+  void offer(const packer& p) { lost_ += channel_.offer(p.bytes()) ? 0 : 1; }
+
   cdk_status ask(std::string_view question, int& descriptor) {
     const std::lock_guard lock(mutex_);
     std::string answer;
@@ -62,6 +71,7 @@ private:
   }
 
   std::mutex mutex_;
+  std::uint64_t lost_ = 0;
   channel channel_{any_descriptor};
 };
 
@@ -183,7 +193,7 @@ public:
       unpacker next(message);
       switch (next.kind()) {
       case frame::event:
-        on_event(next);
+        on_event(next, message);
         break;
       case frame::quiesce:
         on_quiesce(next);
@@ -251,7 +261,7 @@ private:
     return seal();
   }
 
-  void on_event(unpacker& in) {
+  void on_event(unpacker& in, const std::string& message) {
     const bool applied = in.number<std::uint8_t>() != 0;
     const auto first_request = in.number<std::uint64_t>();
     const auto seed = in.number<std::uint64_t>();
@@ -263,7 +273,15 @@ private:
     const timestamp now(std::chrono::microseconds(event.now_ns / 1000));
     told_step s(about_.what, about_.words, first_request,
                 std::make_shared<seeded_random>(seed), memory_, memory_bytes_, now);
+    const auto before = std::hash<std::string>{}(message);
     instance_->handle(s, event);
+    if (std::hash<std::string>{}(message) != before) {
+      s.refusals.emplace_back("it wrote into its event, which is only lent");
+    }
+    if (any_.lost() > 0) {
+      s.refusals.emplace_back(
+          "more log lines and metrics than are listened to; the rest is lost");
+    }
     changes_ = std::move(s.changes);
     packer p(frame::done);
     p.number(s.status)

@@ -16,7 +16,8 @@ namespace {
 
 /// From the node's goodbye to the end of the process.
 constexpr auto farewell = std::chrono::milliseconds(500);
-constexpr std::size_t printed_max = 2048;
+constexpr std::size_t printed_max = 2048; ///< is kept
+constexpr std::size_t printed_bytes_max = 64u << 10;
 /// So much of a process is listened to in a tenth of a second; then it waits, lest it
 /// keep a processor of the node's busy with its talk.
 constexpr auto listening_window = std::chrono::milliseconds(100);
@@ -111,10 +112,9 @@ sandboxed_instance::~sandboxed_instance() {
   if (!useless_) {
     steps_.send(packer(frame::destroy).bytes(), steady::now() + farewell);
     std::unique_lock lock(mutex_);
-    if (!gone_.wait_for(lock, farewell, [this] { return !end_.empty(); }) &&
-        host_.denied) {
+    if (!gone_.wait_for(lock, farewell, [this] { return !end_.empty(); })) {
       lock.unlock();
-      host_.denied("to stay when it was told to end", 1);
+      denied("to stay when it was told to end");
     }
   }
   process_.kill();
@@ -185,6 +185,12 @@ result<void> sandboxed_instance::greet(const surroundings& around) {
   }
   process_.kill();
   return failed("its process answered something else than it must");
+}
+
+void sandboxed_instance::denied(const std::string& what) {
+  if (host_.denied) {
+    host_.denied(what);
+  }
 }
 
 void sandboxed_instance::demote() {
@@ -290,9 +296,7 @@ void sandboxed_instance::forged(step& s, const std::string& why) {
   s.changes.clear();
   s.status = CDK_E_FATAL;
   s.message = "its process broke the conversation with the node and was killed: " + why;
-  if (host_.denied) {
-    host_.denied("a message of its own making: " + why, 1);
-  }
+  denied("a message of its own making: " + why);
   end_of_it();
 }
 
@@ -349,9 +353,7 @@ void sandboxed_instance::quiesce(std::uint32_t reason, std::int64_t deadline_ns)
                   until) != channel::outcome::done ||
       steps_.receive(answer, until) != channel::outcome::done ||
       unpacker(answer).kind() != frame::quiesced) {
-    if (host_.denied) {
-      host_.denied("to go on after it was told to stop", 1);
-    }
+    denied("to go on after it was told to stop");
     process_.kill();
     end_of_it();
   }
@@ -464,9 +466,18 @@ void sandboxed_instance::watch() {
 
 void sandboxed_instance::read_output() {
   char piece[4096];
-  ssize_t n = 0;
+  if (printed_bytes_ > printed_bytes_max) {
+    printed_bytes_ = 0;
+    denied("to print more than " + std::to_string(printed_bytes_max >> 10) + " KiB");
+  }
   const std::lock_guard lock(mutex_);
-  while ((n = ::read(process_.output(), piece, sizeof piece)) > 0) {
+  // So much at a time: who prints without end must not keep this thread.
+  for (int pieces = 0; pieces < 16; ++pieces) {
+    const auto n = ::read(process_.output(), piece, sizeof piece);
+    if (n <= 0) {
+      break;
+    }
+    printed_bytes_ += static_cast<std::size_t>(n);
     for (ssize_t i = 0; i < n; ++i) {
       const auto c = piece[i];
       printed_ += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? ' ' : c;
@@ -505,13 +516,10 @@ bool sandboxed_instance::any_message() {
     return false;
   }
   if (kind == frame::listener && passed >= 0) {
-    attempts_ = std::make_unique<attempts>(
-        passed, [this](const std::string& what, std::uint64_t times) {
-          demote();
-          if (host_.denied) {
-            host_.denied(what, times);
-          }
-        });
+    attempts_ = std::make_unique<attempts>(passed, [this](const std::string& what) {
+      demote();
+      denied(what);
+    });
     return true;
   }
   if (passed >= 0) {
@@ -547,9 +555,7 @@ bool sandboxed_instance::any_message() {
     const auto it = component_->endpoints.find(name);
     if (it == component_->endpoints.end() ||
         !component_->capabilities.contains(CDK_CAP_NET)) {
-      if (host_.denied) {
-        host_.denied("a connection to the endpoint \"" + name.substr(0, 100) + "\"", 1);
-      }
+      denied(ungranted_endpoint(name));
       answer(CDK_E_DENIED);
       return true;
     }
@@ -564,9 +570,7 @@ bool sandboxed_instance::any_message() {
   }
   default:
     process_.kill();
-    if (host_.denied) {
-      host_.denied("a message of its own making: of no known kind", 1);
-    }
+    denied("a message of its own making: of no known kind");
     return false;
   }
 }

@@ -47,6 +47,7 @@ private:
   void read_done(step& s, const std::string& message);
   void forged(step& s, const std::string& why);
   void demote();
+  void denied(const std::string& what);
   /// How the process ended; kills it if it does not by itself.
   std::string end_of_it();
 
@@ -71,8 +72,8 @@ private:
   std::atomic<bool> working_{false};
   std::atomic<bool> demoted_{false};
   std::atomic<std::uint64_t> denied_{0};
-  std::uint64_t logged_ = 0;
-  std::string printed_; ///< the last it printed
+  std::string printed_;           ///< the last it printed
+  std::size_t printed_bytes_ = 0; ///< of the watching thread
 
   mutable std::mutex mutex_;
   std::condition_variable gone_;

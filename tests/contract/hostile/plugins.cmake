@@ -11,7 +11,7 @@ set(hostile_targets)
 foreach(name IN LISTS hostile_names)
   string(REPLACE _ - hostile_id ${name})
   set(kind agent)
-  if(name MATCHES "^(forge_sender|forge_labels|ask_after_quiesce|ask_for_endpoint)$")
+  if(name MATCHES "^(forge_sender|forge_labels|flood_posts|ask_after_quiesce|ask_for_endpoint)$")
     set(kind connector) # who may post
   endif()
   configure_file(${CMAKE_CURRENT_LIST_DIR}/hostile.toml.in

@@ -1,0 +1,1 @@
+crossdock_test(unit/host_limits LIBS crossdock_host)
