@@ -14,6 +14,10 @@
 #include <string>
 #include <vector>
 
+namespace crossdock::host {
+struct replacement; // host/host.hpp
+}
+
 namespace crossdock {
 
 // -- messages -----------------------------------------------------------------------------------
@@ -64,12 +68,26 @@ struct await_decision {
   std::string approval_id;
 };
 
+/// Another version of a component takes over while the node runs.
+struct replace {
+  std::shared_ptr<const host::replacement> what;
+};
+/// The probation of a version that took over ends: it stays, or the one before comes back.
+struct end_probation {
+  bool keep = false;
+  std::string by;
+  std::string why;
+};
+
 // -- actors -------------------------------------------------------------------------------------
 
 /// SHELL: the stable address of one component; its instance and executor are replaceable.
 using shell_handle = actor_interface<
   // One event for the component, in the order of handing out.
   tells<deliver>,
+  // Swap: answered once the new version works and that is durable, or nothing was changed.
+  asks<replace, answer>,
+  asks<end_probation, answer>,
   // Look at retries, deadlines and parked deliveries.
   tells<tick>>;
 
@@ -127,6 +145,8 @@ CAF_ADD_TYPE_ID(crossdock, (crossdock::amend))
 CAF_ADD_TYPE_ID(crossdock, (crossdock::answer))
 CAF_ADD_TYPE_ID(crossdock, (crossdock::execute))
 CAF_ADD_TYPE_ID(crossdock, (crossdock::await_decision))
+CAF_ADD_TYPE_ID(crossdock, (crossdock::replace))
+CAF_ADD_TYPE_ID(crossdock, (crossdock::end_probation))
 CAF_END_TYPE_ID_BLOCK(crossdock)
 
 // No message of ours ever leaves the process (nodes talk over NATS), so none is serialised.
@@ -143,3 +163,5 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(crossdock::amend)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(crossdock::answer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(crossdock::execute)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(crossdock::await_decision)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(crossdock::replace)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(crossdock::end_probation)

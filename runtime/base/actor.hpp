@@ -118,14 +118,13 @@ protected:
   /// actor still lives then.
   template <class F>
   auto on_own_turn(F f) {
-    return [weak = caf::actor_cast<caf::weak_actor_ptr>(this),
-            f = std::make_shared<F>(std::move(f))](auto... arguments) {
-      if (auto self = caf::actor_cast<caf::strong_actor_ptr>(weak)) {
-        caf::anon_send<caf::message_priority::high>(
-          caf::actor_cast<caf::actor>(self),
-          task{[f, arguments...]() mutable { (*f)(std::move(arguments)...); }});
-      }
-    };
+    return on_turn<caf::message_priority::high>(std::move(f));
+  }
+
+  /// The same, but after every message that was sent to this actor before.
+  template <class F>
+  auto after_what_came(F f) {
+    return on_turn<caf::message_priority::normal>(std::move(f));
   }
 
   /// A function that may be called from any thread and sends this actor `Message{what}`, if it still
@@ -140,6 +139,18 @@ protected:
   }
 
 private:
+  template <caf::message_priority priority, class F>
+  auto on_turn(F f) {
+    return [weak = caf::actor_cast<caf::weak_actor_ptr>(this),
+            f = std::make_shared<F>(std::move(f))](auto... arguments) {
+      if (auto self = caf::actor_cast<caf::strong_actor_ptr>(weak)) {
+        caf::anon_send<priority>(
+          caf::actor_cast<caf::actor>(self),
+          task{[f, arguments...]() mutable { (*f)(std::move(arguments)...); }});
+      }
+    };
+  }
+
   std::string name_;
   std::shared_ptr<tap> tap_;
 };

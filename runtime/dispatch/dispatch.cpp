@@ -591,6 +591,38 @@ result<void> exchange::cancel(transaction& tx, const std::string& owner, std::ui
   return {};
 }
 
+result<envelope_ptr> exchange::event_of(connection& db, std::uint64_t seq,
+                                        const std::string& key) {
+  return recorded_event(db, seq, key);
+}
+
+envelope_ptr exchange::timer_event_of(const std::string& key, const std::string& case_id) {
+  return timer_event(key, case_id, {});
+}
+
+std::size_t exchange::open_requests_of(transaction&, const std::string& asker) const {
+  std::size_t n = 0;
+  for (const auto& [id, r] : requests_) {
+    n += r->asker == asker && r->kind != delivery_kind::timer ? 1 : 0;
+  }
+  return n;
+}
+
+result<std::size_t> exchange::cancel_requests_of(transaction& tx, const std::string& asker) {
+  std::vector<std::pair<std::uint64_t, std::shared_ptr<const request>>> mine;
+  for (const auto& [id, r] : requests_) {
+    if (r->asker == asker && r->kind != delivery_kind::timer && !r->write) {
+      mine.emplace_back(id, r);
+    }
+  }
+  for (const auto& [id, r] : mine) {
+    if (auto done = end_unanswered(tx, id, *r, CDK_E_CANCELLED, "cancelled"); !done) {
+      return std::move(done).error();
+    }
+  }
+  return mine.size();
+}
+
 result<void> exchange::finish(transaction& tx, std::int64_t delivery_id) {
   if (auto r = remove(tx, delivery_id); !r) {
     return r;
@@ -791,8 +823,14 @@ result<std::size_t> exchange::fire_due(transaction& tx, std::size_t limit) {
 
 /// Nobody answered: the asker hears of it, and the question need not be answered any more.
 result<void> exchange::time_out(transaction& tx, std::uint64_t id, const request& r) {
-  auto answered = reply(tx, r.replier, id, r.write ? CDK_TOOL_UNKNOWN : CDK_E_DEADLINE,
-                        "{\"error\":\"no answer before the deadline\"}", {r.seq});
+  return end_unanswered(tx, id, r, r.write ? CDK_TOOL_UNKNOWN : CDK_E_DEADLINE,
+                        "no answer before the deadline");
+}
+
+result<void> exchange::end_unanswered(transaction& tx, std::uint64_t id, const request& r,
+                                      std::int32_t status, const char* why) {
+  auto answered =
+      reply(tx, r.replier, id, status, to_text(json{{"error", why}}), {r.seq});
   if (!answered) {
     return std::move(answered).error();
   }

@@ -172,6 +172,16 @@ public:
   result<void> replay(ledger::transaction& tx, std::int64_t dead_letter_id,
                       const std::string& principal);
 
+  /// The event of the record `seq`, whose key is `key`. Errors: not_found, corrupt.
+  static result<envelope_ptr> event_of(ledger::connection& db, std::uint64_t seq,
+                                       const std::string& key);
+  /// The event of a timer, which has no record.
+  static envelope_ptr timer_event_of(const std::string& key, const std::string& case_id);
+  /// Open questions and calls of `asker`; not its timers.
+  std::size_t open_requests_of(ledger::transaction& tx, const std::string& asker) const;
+  /// Answers them with CDK_E_CANCELLED. A write is never cancelled: it may be under way.
+  result<std::size_t> cancel_requests_of(ledger::transaction& tx, const std::string& asker);
+
   // -- time ---------------------------------------------------------------------------------
   /// When the next request or timer falls due; none if nothing waits.
   std::optional<timestamp> next_due() const;
@@ -207,6 +217,9 @@ private:
   /// Takes a request out of the books; nothing if it is not open.
   std::shared_ptr<const request> close_request(ledger::transaction& tx, std::uint64_t id);
   result<void> time_out(ledger::transaction& tx, std::uint64_t id, const request& r);
+  /// The asker is told `status`; the question is taken from whoever has not answered it.
+  result<void> end_unanswered(ledger::transaction& tx, std::uint64_t id, const request& r,
+                              std::int32_t status, const char* why);
   result<void> fire_timer(ledger::transaction& tx, std::uint64_t id, const request& r);
   /// Removes a delivery's row. Errors: conflict, if it was finished before.
   result<void> remove(ledger::transaction& tx, std::int64_t delivery_id);

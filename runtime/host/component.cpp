@@ -151,6 +151,22 @@ component::from_manifest(std::shared_ptr<const staged_plugin> file, std::string_
   }
   if (const auto it = entry->find("state"); it != entry->end()) {
     out->state_schema = it->value("schema", 1);
+    for (const auto& version : it->value("restores_from", json::array())) {
+      out->restores_from.insert(version.get<int>());
+    }
+  }
+  const auto flight = text_or(*entry, "inflight");
+  out->in_flight = flight == "wait"     ? in_flight::wait
+                   : flight == "cancel" ? in_flight::cancel
+                                        : in_flight::carry;
+  if (const auto it = entry->find("rehearsal"); it != entry->end()) {
+    for (const auto& pointer : it->value("ignore", json::array())) {
+      out->comparison.ignore.insert(pointer.get<std::string>());
+    }
+    const auto tolerances = it->value("tolerances", json::object());
+    for (const auto& [pointer, tolerance] : tolerances.items()) {
+      out->comparison.tolerances[pointer] = std::stod(tolerance.get<std::string>());
+    }
   }
   if (const auto it = entry->find("limits"); it != entry->end()) {
     auto& l = out->limits;

@@ -32,6 +32,19 @@ struct component_limits {
   std::size_t queue_max = 4096; ///< deliveries held in memory; the rest waits in its rows
 };
 
+/// What becomes of open questions and calls when another version takes over.
+enum class in_flight {
+  wait,  ///< their answers come first, to the version that asked
+  carry, ///< their answers go to the new version
+  cancel ///< they are cancelled, and the version that asked is told so
+};
+
+/// What two versions may do differently in a rehearsal without differing.
+struct comparison {
+  std::set<std::string> ignore;             ///< JSON Pointers into what is said
+  std::map<std::string, double> tolerances; ///< JSON Pointer -> absolute difference
+};
+
 /// Its rights are what the manifest asks for, the operator grants and the signer's cap
 /// allows. Immutable.
 struct component {
@@ -55,6 +68,9 @@ struct component {
   trust::rights kept_by_grant;
   trust::rights kept_by_cap;
   int state_schema = 1;
+  std::set<int> restores_from; ///< state schemas that it reads
+  host::in_flight in_flight = host::in_flight::carry;
+  host::comparison comparison;
   /// How long after a write without an answer a look-up makes sense, per tool.
   std::map<std::string, std::chrono::milliseconds> settle;
 

@@ -15,6 +15,7 @@ class scheduled_executor final : public executor {
 public:
   void run(std::function<void()> work) override { work(); }
   void abandon() override {}
+  void finish(std::function<void()> last) override { last(); }
 };
 
 class thread_executor final : public executor {
@@ -73,6 +74,16 @@ public:
     {
       const std::lock_guard lock(state_->mutex);
       state_->queue.clear();
+      state_->closed = true;
+    }
+    state_->wake.notify_all();
+    thread_.detach();
+  }
+
+  void finish(std::function<void()> last) override {
+    {
+      const std::lock_guard lock(state_->mutex);
+      state_->queue.push_back(std::move(last));
       state_->closed = true;
     }
     state_->wake.notify_all();

@@ -13,6 +13,9 @@ public:
   virtual void run(std::function<void()> work) = 0;
   /// Gives up a thread that hangs: it may finish or never, nobody waits for it.
   virtual void abandon() = 0;
+  /// Runs what was handed in, then `last`, and ends by itself: nobody waits. Nothing may be
+  /// handed in afterwards.
+  virtual void finish(std::function<void()> last) = 0;
 };
 
 std::unique_ptr<executor> make_scheduled_executor();

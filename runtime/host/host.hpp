@@ -16,6 +16,10 @@
 ///  it has
 ///    no file, no socket, no other process; it is killed when its step overruns; what it
 ///    was denied is on record.
+///  - Another version takes over between two steps: nothing is lost, repeated or reordered
+///    per key, and the pause is in the answer. What cannot work is told before anything is
+///    touched; what works worse is taken back, with what the old version learnt of the
+///    meantime, or the gap named.
 ///  - A call of a write tool is handed to a connector at most once; if it is not known
 ///  what
 ///    became of it, it is answered `unknown`, never handed out again.
@@ -36,6 +40,19 @@
 
 namespace crossdock::host {
 
+/// A version that shall take over from the one that runs.
+struct replacement {
+  std::shared_ptr<const component> next;
+  std::string configured; ///< SHA-256 of the file that the configuration names
+  std::string by;         ///< as the ledger names whoever asked for it
+  std::chrono::milliseconds probation{15 * 60'000};
+  /// How long open questions are waited for, if the running version's manifest says so.
+  std::chrono::milliseconds drain{2'000};
+  /// The swap is called off, and the running version goes on, after this.
+  std::chrono::milliseconds pause_max{2'000};
+  json detail = json::object(); ///< for the record: what a rehearsal said
+};
+
 /// What every shell of a node shares.
 struct environment {
   std::shared_ptr<ledger::store> store;
@@ -50,6 +67,12 @@ struct environment {
   /// error with which it says that its configuration can not work. Trouble that may pass
   /// is no error here: the instance is recreated. May be empty; called from any thread.
   std::function<void(const std::string& component, const std::optional<error>&)> started;
+  /// Called on the writer's thread in the order of records, once another version of a
+  /// component is in force: what is recorded after it is done by it. May be empty.
+  std::function<void(const std::shared_ptr<const component>&)> replaced = {};
+  /// Versions that the running one of a component can be taken back to after a restart of
+  /// the node within a probation, by component.
+  std::map<std::string, std::shared_ptr<const component>> previous = {};
   /// The program that runs plugins in a process of their own; empty: beside this one.
   std::filesystem::path plugin_host = {};
   /// Where repro bundles of dead letters go; empty: none are written.

@@ -36,7 +36,17 @@ public:
   virtual void handle(step& s, const cdk_event& event) = 0;
   /// The changes of the last step are part of the component's memory now.
   virtual void remembered() {}
-  virtual void quiesce(std::uint32_t reason, std::int64_t deadline_ns) = 0;
+  /// Errors: plugin (it does not, in its own words); timeout (its process was killed).
+  virtual result<void> quiesce(std::uint32_t reason, std::int64_t deadline_ns) = 0;
+  /// Back to active, after quiesce(). Errors: plugin.
+  virtual result<void> resume() = 0;
+  /// Its cache as bytes of its own; empty: none. Errors: plugin, limit (16 MiB), timeout.
+  virtual result<std::string> snapshot() = 0;
+  /// Before the first handle(): takes the component's memory as it is now and, unless
+  /// `state` is empty, a snapshot of this or another version under `state_schema`. Errors:
+  /// version (it cannot read that), plugin, timeout.
+  virtual result<void> restore(std::uint32_t state_schema, std::string_view state,
+                               const memory_view& memory) = 0;
   /// Answers as JSON text; status of the probe.
   virtual cdk_status probe(std::uint32_t level, std::string& report) = 0;
   /// The instance will never be destroyed: its thread hangs in it.
@@ -47,6 +57,8 @@ public:
 protected:
   instance() = default;
 };
+
+constexpr std::size_t snapshot_bytes_max = 16u << 20;
 
 /// What creating an instance needs besides its component.
 struct surroundings {

@@ -1,6 +1,7 @@
 #include "host/mapped_instance.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 namespace crossdock::host {
 
@@ -27,6 +28,30 @@ cdk_error make_error() {
 
 std::string text_of(const cdk_error& e) {
   return {e.message, std::min<std::size_t>(e.message_len, sizeof e.message)};
+}
+
+/// What a function of the plugin says of itself, as our error.
+result<void> outcome(cdk_status status, const cdk_error& e, const char* where) {
+  if (status >= 0) {
+    return {};
+  }
+  const auto why = clean_text(text_of(e), sizeof e.message);
+  return error(status == CDK_E_VERSION ? errc::version : errc::plugin,
+               std::string(where) + ": " +
+                   (why.empty() ? "status " + std::to_string(status) : why));
+}
+
+/// Takes at most `most` bytes.
+template <std::size_t most>
+cdk_writer writer_to(std::string& out) {
+  return {&out, [](void* ctx, const void* data, std::uint64_t len) {
+            auto& text = *static_cast<std::string*>(ctx);
+            if (len > most || text.size() + len > most) {
+              return std::int64_t{-1};
+            }
+            text.append(static_cast<const char*>(data), len);
+            return static_cast<std::int64_t>(len);
+          }};
 }
 
 /// No exception of the host may enter a plugin's frames, nor the other way round.
@@ -64,7 +89,7 @@ mapped_instance::create(std::shared_ptr<const component> what,
               l.tag_bytes_max,
               l.memory_bytes_max,
               l.memory_value_bytes_max,
-              16u << 20,
+              snapshot_bytes_max,
               static_cast<std::uint64_t>(l.step_soft.count()),
               static_cast<std::uint64_t>(l.step_hard.count())};
   t.tool.struct_size = sizeof t.tool;
@@ -200,11 +225,52 @@ void mapped_instance::handle(step& s, const cdk_event& event) {
   }
 }
 
-void mapped_instance::quiesce(std::uint32_t reason, std::int64_t deadline_ns) {
-  if (CDK_HAS(plugin_, quiesce)) {
-    auto e = make_error();
-    plugin_->quiesce(object_, reason, deadline_ns, &e);
+result<void> mapped_instance::quiesce(std::uint32_t reason, std::int64_t deadline_ns) {
+  if (!CDK_HAS(plugin_, quiesce)) {
+    return {};
   }
+  auto e = make_error();
+  return outcome(plugin_->quiesce(object_, reason, deadline_ns, &e), e, "quiesce()");
+}
+
+result<void> mapped_instance::resume() {
+  if (!CDK_HAS(plugin_, resume)) {
+    return {};
+  }
+  auto e = make_error();
+  return outcome(plugin_->resume(object_, &e), e, "resume()");
+}
+
+result<std::string> mapped_instance::snapshot() {
+  std::string out;
+  if (!CDK_HAS(plugin_, snapshot)) {
+    return out;
+  }
+  auto e = make_error();
+  const auto writer = writer_to<snapshot_bytes_max>(out);
+  if (auto r = outcome(plugin_->snapshot(object_, &writer, &e), e, "snapshot()"); !r) {
+    return std::move(r).error();
+  }
+  return out;
+}
+
+result<void> mapped_instance::restore(std::uint32_t state_schema, std::string_view state,
+                                      const memory_view&) {
+  if (state.empty()) {
+    return {};
+  }
+  if (!CDK_HAS(plugin_, restore)) {
+    return error(errc::version, "it has a state to carry over, and the plugin takes none");
+  }
+  auto e = make_error();
+  cdk_reader reader{&state, [](void* ctx, void* data, std::uint64_t len) {
+                      auto& rest = *static_cast<std::string_view*>(ctx);
+                      const auto n = std::min<std::size_t>(rest.size(), len);
+                      std::memcpy(data, rest.data(), n);
+                      rest.remove_prefix(n);
+                      return static_cast<std::int64_t>(n);
+                    }};
+  return outcome(plugin_->restore(object_, state_schema, &reader, &e), e, "restore()");
 }
 
 cdk_status mapped_instance::probe(std::uint32_t level, std::string& report) {
@@ -212,14 +278,7 @@ cdk_status mapped_instance::probe(std::uint32_t level, std::string& report) {
     return CDK_OK;
   }
   auto e = make_error();
-  cdk_writer writer{&report, [](void* ctx, const void* data, std::uint64_t len) {
-                      auto& text = *static_cast<std::string*>(ctx);
-                      if (text.size() + len > (1u << 20)) {
-                        return std::int64_t{-1};
-                      }
-                      text.append(static_cast<const char*>(data), len);
-                      return static_cast<std::int64_t>(len);
-                    }};
+  const auto writer = writer_to<(1u << 20)>(report);
   const auto status = plugin_->probe(object_, level, &writer, &e);
   if (status < 0 && report.empty()) {
     report = text_of(e);

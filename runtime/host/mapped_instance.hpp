@@ -20,7 +20,11 @@ public:
   ~mapped_instance() override;
 
   void handle(step& s, const cdk_event& event) override;
-  void quiesce(std::uint32_t reason, std::int64_t deadline_ns) override;
+  result<void> quiesce(std::uint32_t reason, std::int64_t deadline_ns) override;
+  result<void> resume() override;
+  result<std::string> snapshot() override;
+  result<void> restore(std::uint32_t state_schema, std::string_view state,
+                       const memory_view& memory) override;
   cdk_status probe(std::uint32_t level, std::string& report) override;
   void leak() override { leaked_ = true; }
 

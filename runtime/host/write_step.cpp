@@ -18,7 +18,7 @@ std::string proposal_key(const std::string& agent, const json& proposal,
 
 result<void> write_step(ledger::transaction& tx, const environment& env,
                         const component& what, const step& s, const event_text& text,
-                        const job& j, plugin_records& records) {
+                        const job& j, const journal_line& line, plugin_records& records) {
   auto& exchange = *env.exchange;
   const auto base = [&](const std::string& type, const payload& data) {
     envelope e;
@@ -127,15 +127,23 @@ result<void> write_step(ledger::transaction& tx, const environment& env,
       return r;
     }
   }
-  for (const auto& [key, value] : s.changes) {
+  if (auto r = write_memory(tx, what.name, s.changes); !r) {
+    return r;
+  }
+  return write_line(tx, what.name, j, line);
+}
+
+result<void> write_memory(ledger::transaction& tx, const std::string& component,
+                          const memory_changes& changes) {
+  for (const auto& [key, value] : changes) {
     auto r =
         value ? tx.db().exec(
                     "INSERT INTO memory(component, key, value, expires) VALUES(?,?,?,?) "
                     "ON CONFLICT(component, key) DO UPDATE SET value = excluded.value, "
                     "expires = excluded.expires",
-                    {what.name, key, ledger::blob{value->bytes}, value->expires_us})
+                    {component, key, ledger::blob{value->bytes}, value->expires_us})
               : tx.db().exec("DELETE FROM memory WHERE component = ? AND key = ?",
-                             {what.name, key});
+                             {component, key});
     if (!r) {
       return std::move(r).error();
     }

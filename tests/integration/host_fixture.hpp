@@ -105,22 +105,7 @@ struct fixture {
     std::vector<std::shared_ptr<const host::component>> components;
     for (const auto& line : plugins) {
       const auto& component = line.component;
-      const auto path = std::filesystem::path(TEST_PLUGINS) / (line.file + ".so");
-      auto plugin = host::staged_plugin::read(path);
-      if (!plugin) {
-        FAIL(plugin.error().describe());
-      }
-      auto made = host::component::from_manifest(*plugin, component, line.config, *words,
-                                                 line.grant);
-      if (!made) {
-        FAIL(made.error().describe());
-      }
-      auto placed = std::make_shared<host::component>(**made);
-      placed->limits = line.limits;
-      if (line.executor != executor_kind::scheduled) {
-        placed->executor = line.executor;
-      }
-      const std::shared_ptr<const host::component> c = placed;
+      const auto c = component_of(line);
       for (const auto& topic : c->consumes) {
         routes->topics[topic].push_back(component);
       }
@@ -142,6 +127,25 @@ struct fixture {
     for (const auto& c : components) {
       shells.push_back(host::start_shell(*system, env, c));
     }
+  }
+
+  std::shared_ptr<const host::component> component_of(const plugin_line& line) {
+    const auto path = std::filesystem::path(TEST_PLUGINS) / (line.file + ".so");
+    auto plugin = host::staged_plugin::read(path);
+    if (!plugin) {
+      FAIL(plugin.error().describe());
+    }
+    auto made = host::component::from_manifest(*plugin, line.component, line.config, *words,
+                                               line.grant);
+    if (!made) {
+      FAIL(made.error().describe());
+    }
+    auto placed = std::make_shared<host::component>(**made);
+    placed->limits = line.limits;
+    if (line.executor != executor_kind::scheduled) {
+      placed->executor = line.executor;
+    }
+    return placed;
   }
 
   /// In order, and waits until they are gone.
@@ -185,6 +189,7 @@ struct fixture {
       e.source = "test";
       e.type = topic;
       e.data = payload.dump();
+      e.subject = text_or(payload, "key");
       auto r = env.exchange->publish(tx, std::move(e), ledger::record_class::a);
       return r ? result<void>() : result<void>(r.error());
     });

@@ -17,6 +17,24 @@ void read(const json& from, const char* name, std::set<std::string>& into) {
 
 } // namespace
 
+void pack(packer& to, const memory_view& memory) {
+  to.number(static_cast<std::uint64_t>(memory.size()));
+  for (const auto& [key, value] : memory) {
+    to.text(key).text(value.bytes).number(value.expires_us);
+  }
+}
+
+std::shared_ptr<memory_view> unpack_memory(unpacker& from) {
+  auto memory = std::make_shared<memory_view>();
+  for (auto n = from.number<std::uint64_t>(); n > 0 && from.good(); --n) {
+    const std::string key(from.text());
+    memory_value value{std::string(from.text()), 0};
+    value.expires_us = from.number<std::int64_t>();
+    memory->emplace(key, std::move(value));
+  }
+  return memory;
+}
+
 std::string pack_hello(const handoff& h) {
   const auto& c = *h.what;
   const auto& l = c.limits;
@@ -46,10 +64,7 @@ std::string pack_hello(const handoff& h) {
                    {"step_hard", l.step_hard.count()},
                    {"process_bytes_max", l.process_bytes_max}};
   packer p(frame::hello);
-  p.text(to_text(about)).number(static_cast<std::uint64_t>(h.memory->size()));
-  for (const auto& [key, value] : *h.memory) {
-    p.text(key).text(value.bytes).number(value.expires_us);
-  }
+  pack(p.text(to_text(about)), *h.memory);
   return p.bytes();
 }
 
@@ -83,13 +98,7 @@ result<handoff> unpack_hello(unpacker& from) {
     if (!words) {
       return std::move(words).error();
     }
-    auto memory = std::make_shared<memory_view>();
-    for (auto n = from.number<std::uint64_t>(); n > 0 && from.good(); --n) {
-      const std::string key(from.text());
-      memory_value value{std::string(from.text()), 0};
-      value.expires_us = from.number<std::int64_t>();
-      memory->emplace(key, std::move(value));
-    }
+    auto memory = unpack_memory(from);
     if (!from.good()) {
       return error(errc::malformed, "the node's first message is cut off");
     }

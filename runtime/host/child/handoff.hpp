@@ -20,6 +20,10 @@ struct handoff {
   int parent = 0; ///< its process id
 };
 
+/// All of a component's memory.
+void pack(packer& to, const memory_view& memory);
+std::shared_ptr<memory_view> unpack_memory(unpacker& from);
+
 /// The message that starts the conversation.
 std::string pack_hello(const handoff& h);
 /// Errors: malformed; of the catalogue.

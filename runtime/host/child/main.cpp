@@ -176,10 +176,7 @@ public:
       return refuse(CDK_E_INVALID, h.error().describe());
     }
     about_ = *std::move(h);
-    memory_ = std::make_shared<memory_view>(*about_.memory);
-    for (const auto& [key, value] : *memory_) {
-      memory_bytes_ += key.size() + value.bytes.size();
-    }
+    remember(std::make_shared<memory_view>(*about_.memory));
     if (auto r = create(); !r) {
       return refuse(CDK_E_INVALID, r.error().describe());
     }
@@ -200,6 +197,18 @@ public:
         break;
       case frame::probe:
         on_probe(next);
+        break;
+      case frame::resume:
+        tell(frame::resumed, instance_->resume());
+        break;
+      case frame::snapshot: {
+        auto state = instance_->snapshot();
+        tell(frame::snapshotted, state ? result<void>() : state.error(),
+             state ? *state : std::string());
+        break;
+      }
+      case frame::restore:
+        on_restore(next);
         break;
       case frame::destroy:
         instance_.reset();
@@ -312,8 +321,34 @@ private:
 
   void on_quiesce(unpacker& in) {
     const auto reason = in.number<std::uint32_t>();
-    instance_->quiesce(reason, in.number<std::int64_t>());
-    steps_.send(packer(frame::quiesced).bytes());
+    tell(frame::quiesced, instance_->quiesce(reason, in.number<std::int64_t>()));
+  }
+
+  void on_restore(unpacker& in) {
+    const auto schema = in.number<std::uint32_t>();
+    const auto state = in.text();
+    remember(unpack_memory(in));
+    tell(frame::restored, in.good()
+                              ? instance_->restore(schema, state, *memory_)
+                              : error(errc::malformed, "the node's message is cut off"));
+  }
+
+  /// How a call went, and what it gave.
+  void tell(frame what, const result<void>& how, std::string_view gave = {}) {
+    packer p(what);
+    p.number(how ? std::int32_t{0} : static_cast<std::int32_t>(how.error().code()))
+        .text(how ? std::string() : how.error().message())
+        .text(gave);
+    steps_.send(p.bytes());
+  }
+
+  void remember(std::shared_ptr<memory_view> all) {
+    memory_ = std::move(all);
+    memory_bytes_ = 0;
+    for (const auto& [key, value] : *memory_) {
+      memory_bytes_ += key.size() + value.bytes.size();
+    }
+    changes_.clear();
   }
 
   void on_probe(unpacker& in) {

@@ -337,27 +337,78 @@ void sandboxed_instance::read_done(step& s, const std::string& message) {
   s.message = clean_text(words, sizeof cdk_error{}.message);
 }
 
-void sandboxed_instance::quiesce(std::uint32_t reason, std::int64_t deadline_ns) {
+result<std::string> sandboxed_instance::call(const std::string& message, frame answered,
+                                             const char* where,
+                                             steady::time_point until) {
   if (useless_) {
-    return;
+    return error(errc::plugin, "its process " + end_of_it());
   }
+  std::string answer;
+  working_ = true;
+  auto o = steps_.send(message, until);
+  if (o == channel::outcome::done) {
+    o = steps_.receive(answer, until);
+  }
+  working_ = false;
+  unpacker in(answer);
+  const bool good = o == channel::outcome::done && in.kind() == answered;
+  const auto code = in.number<std::int32_t>();
+  const auto why = in.text();
+  const auto gave = in.text();
+  if (!good || !in.good() || !in.at_end()) {
+    process_.kill();
+    const auto how = end_of_it();
+    return o == channel::outcome::late
+               ? error(errc::timeout, std::string(where) +
+                                          " did not come back; its process was killed")
+               : error(errc::plugin, std::string(where) + ": its process " + how);
+  }
+  if (code != 0) {
+    return error(code == static_cast<std::int32_t>(errc::version) ? errc::version
+                                                                  : errc::plugin,
+                 clean_text(why, 600));
+  }
+  return std::string(gave);
+}
+
+result<void> sandboxed_instance::quiesce(std::uint32_t reason, std::int64_t deadline_ns) {
   const auto left = std::chrono::nanoseconds(deadline_ns) -
                     std::chrono::system_clock::now().time_since_epoch();
   const auto until =
       steady::now() +
       std::clamp(std::chrono::duration_cast<std::chrono::milliseconds>(left),
                  std::chrono::milliseconds(100), std::chrono::milliseconds(10'000));
-  std::string answer;
-  working_ = true;
-  if (steps_.send(packer(frame::quiesce).number(reason).number(deadline_ns).bytes(),
-                  until) != channel::outcome::done ||
-      steps_.receive(answer, until) != channel::outcome::done ||
-      unpacker(answer).kind() != frame::quiesced) {
+  auto r = call(packer(frame::quiesce).number(reason).number(deadline_ns).bytes(),
+                frame::quiesced, "quiesce()", until);
+  if (!r && r.error().code() == errc::timeout) {
     denied("to go on after it was told to stop");
-    process_.kill();
-    end_of_it();
   }
-  working_ = false;
+  return r ? result<void>() : std::move(r).error();
+}
+
+result<void> sandboxed_instance::resume() {
+  auto r = call(packer(frame::resume).bytes(), frame::resumed, "resume()",
+                steady::now() + component_->limits.step_hard);
+  return r ? result<void>() : std::move(r).error();
+}
+
+result<std::string> sandboxed_instance::snapshot() {
+  auto r = call(packer(frame::snapshot).bytes(), frame::snapshotted, "snapshot()",
+                steady::now() + component_->limits.step_hard);
+  if (r && r->size() > snapshot_bytes_max) {
+    return error(errc::limit, "snapshot(): more than 16 MiB");
+  }
+  return r;
+}
+
+result<void> sandboxed_instance::restore(std::uint32_t state_schema, std::string_view state,
+                                         const memory_view& memory) {
+  packer p(frame::restore);
+  pack(p.number(state_schema).text(state), memory);
+  applied_ = false;
+  auto r = call(p.bytes(), frame::restored, "restore()",
+                steady::now() + component_->limits.step_hard);
+  return r ? result<void>() : std::move(r).error();
 }
 
 cdk_status sandboxed_instance::probe(std::uint32_t level, std::string& report) {

@@ -30,7 +30,11 @@ public:
   /// FATAL or DEADLINE, with what happened in s.message; the instance is of no use then.
   void handle(step& s, const cdk_event& event) override;
   void remembered() override { applied_ = true; }
-  void quiesce(std::uint32_t reason, std::int64_t deadline_ns) override;
+  result<void> quiesce(std::uint32_t reason, std::int64_t deadline_ns) override;
+  result<void> resume() override;
+  result<std::string> snapshot() override;
+  result<void> restore(std::uint32_t state_schema, std::string_view state,
+                       const memory_view& memory) override;
   cdk_status probe(std::uint32_t level, std::string& report) override;
   json place() const override;
 
@@ -47,6 +51,10 @@ private:
   void read_done(step& s, const std::string& message);
   void forged(step& s, const std::string& why);
   void demote();
+  /// One call that is no step, and what it gave. Its process is killed if it does not
+  /// answer, or answers something else.
+  result<std::string> call(const std::string& message, frame answered, const char* where,
+                           steady::time_point until);
   void denied(const std::string& what);
   /// How the process ended; kills it if it does not by itself.
   std::string end_of_it();

@@ -21,12 +21,18 @@ enum class frame : std::uint8_t {
   quiesce,
   probe,
   destroy,
+  resume,
+  snapshot,
+  restore,
   // from the child, on the step channel
   ready = 32,
   refused,
   done,
   quiesced,
   probed,
+  snapshotted,
+  restored,
+  resumed,
   // on the channel for every thread of the child
   listener = 64, ///< the descriptor of denied system calls is beside it
   log,
