@@ -41,6 +41,9 @@ struct environment {
   std::function<answer(decide)> decide_on;
   /// A person's edit of a pending action; waits until it is durable.
   std::function<answer(crossdock::amend)> amend;
+  /// `what` is swap, keep or rollback; see node/swaps.hpp. May take as long as a rehearsal.
+  std::function<result<json>(const principal&, const std::string& what, const json& wanted)>
+      swap;
   /// Reads the configuration again and, unless `dry_run`, puts it in force; what changed.
   std::function<result<json>(const principal&, bool dry_run)> reload;
   std::shared_ptr<const clock> time = std::make_shared<system_clock>();

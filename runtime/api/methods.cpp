@@ -532,6 +532,17 @@ result<json> node_reload(const environment& env, const principal& who, const jso
   return env.reload(who, params.value("dry_run", false));
 }
 
+template <const char* what>
+result<json> plugin_swap(const environment& env, const principal& who, const json& params) {
+  if (!who.has("operator")) {
+    return error(errc::denied, "which version of a plugin runs is decided with the role operator");
+  }
+  return env.swap(who, what, params);
+}
+constexpr char swap_it[] = "swap";
+constexpr char keep_it[] = "keep";
+constexpr char take_it_back[] = "rollback";
+
 const std::map<std::string, method, std::less<>>& methods() {
   static const std::map<std::string, method, std::less<>> table{
     {"approval.approve", approve},
@@ -549,7 +560,10 @@ const std::map<std::string, method, std::less<>>& methods() {
     {"ledger.show", ledger_show},
     {"node.reload", node_reload},
     {"node.status", node_status},
+    {"plugin.keep", plugin_swap<keep_it>},
     {"plugin.list", plugin_list},
+    {"plugin.rollback", plugin_swap<take_it_back>},
+    {"plugin.swap", plugin_swap<swap_it>},
     {"whoami", whoami}};
   return table;
 }

@@ -618,8 +618,7 @@ private:
   /// A write whose answer was lost may still be under way over there: the first look-up waits
   /// until the tool says that it has settled.
   void look_up_settled(const std::string& approval_id, const std::string& tool) {
-    const auto it = env_.settle.find(tool);
-    const auto wait = it == env_.settle.end() ? std::chrono::milliseconds(0) : it->second;
+    const auto wait = env_.settle ? env_.settle(tool) : std::chrono::milliseconds(0);
     delayed_send(this, wait, task{[this, approval_id] { look_up(approval_id); }});
   }
 

@@ -24,8 +24,8 @@ struct environment {
   std::shared_ptr<dispatch::exchange> exchange;
   std::shared_ptr<const clock> time;
   std::shared_ptr<tap> taps;
-  /// Per write tool: how long after a lost answer the look-up makes sense.
-  std::map<std::string, std::chrono::milliseconds> settle;
+  /// How long after a lost answer of a write tool the look-up makes sense. May be empty.
+  std::function<std::chrono::milliseconds(const std::string& tool)> settle = {};
 };
 
 std::vector<ledger::migration> migrations();

@@ -73,6 +73,9 @@ struct environment {
   /// Versions that the running one of a component can be taken back to after a restart of
   /// the node within a probation, by component.
   std::map<std::string, std::shared_ptr<const component>> previous = {};
+  /// Components whose version is taken back as they start: the node ended without being
+  /// told to while that version was on probation in its own process.
+  std::set<std::string> take_back = {};
   /// The program that runs plugins in a process of their own; empty: beside this one.
   std::filesystem::path plugin_host = {};
   /// Where repro bundles of dead letters go; empty: none are written.

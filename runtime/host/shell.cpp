@@ -185,6 +185,11 @@ void shell::load() {
     for (auto& d : early) {
       accept(std::move(d));
     }
+    if (probation_ && env_.take_back.contains(component_->name)) {
+      busy_ = false;
+      roll_back("the node ended without being told to while it was on probation", "host");
+      return;
+    }
     create_instance();
   });
   env_.store->submit(std::move(u));

@@ -781,6 +781,7 @@ void shell::switch_back(std::uint64_t number, const std::shared_ptr<caught_up>& 
                                            apply_changes(*memory_, changes));
   spdlog::warn("{}: back on {}; {} steps absorbed, {} gaps", label(),
                component_->file->release(), learnt->absorbed, learnt->gap.size());
+  tell_started(std::nullopt);
   if (learnt->failed) { // its instance is of no use; its memory is
     busy_ = true;
     instance_failed(learnt->failed->message());

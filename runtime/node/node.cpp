@@ -17,7 +17,9 @@
 #include "intake/intake.hpp"
 #include "ledger/upgrade.hpp"
 #include "node/log.hpp"
+#include "node/components.hpp"
 #include "node/reload.hpp"
+#include "node/swaps.hpp"
 #include "supervise/supervise.hpp"
 
 #include <caf/actor_system_config.hpp>
@@ -64,7 +66,8 @@ struct parts {
 
 /// Who gets what, from the components' declarations and the flows' triggers.
 result<std::shared_ptr<const dispatch::routes>>
-make_routes(const parts& p) {
+make_routes(const catalogue& words, const components_in_force::list& components,
+            const std::vector<flow::definition_ptr>& flows) {
   auto out = std::make_shared<dispatch::routes>();
   const auto only_one = [](std::map<std::string, std::string>& table, const std::string& word,
                            const std::string& name, const char* verb) -> result<void> {
@@ -75,7 +78,7 @@ make_routes(const parts& p) {
     }
     return {};
   };
-  for (const auto& c : p.components) {
+  for (const auto& c : components) {
     for (const auto& topic : c->consumes) {
       out->topics[topic].push_back(c->name);
     }
@@ -91,19 +94,19 @@ make_routes(const parts& p) {
     }
   }
   std::set<std::string> wanted;
-  for (const auto& f : p.flows) {
+  for (const auto& f : flows) {
     wanted.insert(f->trigger_topic());
     if (!f->settle_topic().empty()) {
       wanted.insert(f->settle_topic());
     }
   }
-  if (!p.flows.empty()) {
+  if (!flows.empty()) {
     wanted.insert(flow::command::all.begin(), flow::command::all.end());
   }
   for (const auto& topic : wanted) {
     out->topics[topic].push_back("flow");
   }
-  for (const auto* entry : p.words->entries()) {
+  for (const auto* entry : words.entries()) {
     if (entry->kind == entry_kind::topic) {
       out->keys[entry->name] = entry->key;
     }
@@ -186,7 +189,7 @@ result<parts> prepare(const config& c, admitting how) {
       p.components.push_back(*component);
     }
   }
-  auto routes = make_routes(p);
+  auto routes = make_routes(*p.words, p.components, p.flows);
   if (!routes) {
     return std::move(routes).error().at("file", c.file.string());
   }
@@ -473,6 +476,7 @@ public:
       time_(std::make_shared<system_clock>()),
       random_(std::make_shared<system_random>()),
       ids_(std::make_shared<id_source>(time_, random_)),
+      components_(std::make_shared<components_in_force>(parts_.components)),
       taps_(std::make_shared<node_tap>()),
       clocks_(std::make_shared<system_clocks>()),
       handles_(std::make_shared<handles>()),
@@ -486,6 +490,9 @@ public:
       return r;
     }
     exchange_ = std::make_shared<dispatch::exchange>(ids_, config_.tenant);
+    if (auto r = restore_releases(); !r) {
+      return r;
+    }
     exchange_->set_routes(parts_.routes);
     {
       auto db = store_->reader();
@@ -500,11 +507,12 @@ public:
       return r;
     }
     make_reloader();
+    make_swaps();
     system_config_ = std::make_unique<system_config>(config_.threads);
     system_ = std::make_unique<caf::actor_system>(*system_config_);
     system_->await_actors_before_shutdown(false);
     root_ = supervise::start(*system_, tree(), taps_, time_, random_, watcher());
-    if (auto r = activations_->wait(parts_.components); !r) {
+    if (auto r = activations_->wait(components_->now()); !r) {
       return r;
     }
 
@@ -517,6 +525,12 @@ public:
     };
     env.status = [this] { return status(); };
     env.plugins = [this] { return plugins(); };
+    env.swap = [this](const api::principal& who, const std::string& what, const json& wanted) {
+      const auto by = "person:" + who.name;
+      return what == "keep"       ? swaps_->keep(by, wanted)
+             : what == "rollback" ? swaps_->back(by, wanted)
+                                  : swaps_->swap(by, wanted);
+    };
     env.decide_on = [this](decide d) { return decide_on(std::move(d)); };
     env.amend = [this](crossdock::amend a) { return amend(std::move(a)); };
     auto server = api::server::start(config_.socket, std::move(env));
@@ -614,17 +628,65 @@ private:
     env.store = store_;
     env.exchange = exchange_;
     env.in_force = rules_;
-    for (const auto& c : parts_.components) {
-      env.running_plugins.insert(c->file->sha256_hex());
+    for (const auto& [name, sha256] : configured_) {
+      env.running_plugins.insert(sha256);
     }
     env.catalogue_sha256 = parts_.catalogue_sha256;
     env.routes = [this](const std::vector<flow::definition_ptr>& flows) {
-      auto with = parts_;
-      with.flows = flows;
-      return make_routes(with);
+      return make_routes(*parts_.words, components_->now(), flows);
     };
     env.after = [](const rules& now) { set_log_level(now.source.log_level); };
     reloader_ = std::make_unique<reloader>(std::move(env));
+  }
+
+  void make_swaps() {
+    swap_environment env;
+    env.store = store_;
+    env.components = components_;
+    env.rules = rules_;
+    env.words = parts_.words;
+    env.time = time_;
+    env.configured = configured_;
+    env.shell = [all = handles_](const std::string& name) {
+      const std::lock_guard lock(all->mutex);
+      const auto it = all->shells.find(name);
+      return it == all->shells.end() ? shell_handle() : it->second;
+    };
+    env.replace = [this](const shell_handle& h, std::shared_ptr<const host::replacement> order) {
+      return ask_for(h, "the component", crossdock::replace{std::move(order)});
+    };
+    env.end_probation = [this](const shell_handle& h, const crossdock::end_probation& how) {
+      return ask_for(h, "the component", how);
+    };
+    swaps_ = std::make_unique<swaps>(std::move(env));
+  }
+
+  /// Components that run another file than the configuration names, since a swap.
+  result<void> restore_releases() {
+    for (const auto& c : parts_.components) {
+      configured_[c->name] = c->file->sha256_hex();
+    }
+    auto was = ::crossdock::node::restore_releases(config_, *store_, *components_, *parts_.words);
+    if (!was) {
+      return std::move(was).error();
+    }
+    for (const auto& why : was->warnings) {
+      spdlog::warn("{}", why);
+      taps_->note("mishap", "swaps", why);
+    }
+    for (const auto& [name, c] : was->running) {
+      spdlog::info("{} runs {}, which took over from what the configuration names", name,
+                   c->file->release());
+      components_->put(c);
+    }
+    previous_ = std::move(was->previous);
+    take_back_ = std::move(was->take_back);
+    auto routes = make_routes(*parts_.words, components_->now(), parts_.flows);
+    if (!routes) {
+      return std::move(routes).error();
+    }
+    parts_.routes = *routes;
+    return {};
   }
 
   result<void> open_ledger() {
@@ -669,7 +731,7 @@ private:
   /// Which code, policy and flows this run decides with: the first record of each start.
   result<void> record_start() {
     json components = json::array();
-    for (const auto& c : parts_.components) {
+    for (const auto& c : components_->now()) {
       json one{{"component", c->name}, {"release", c->file->release()}};
       if (!c->kept_by_grant.empty()) {
         one["not_granted"] = c->kept_by_grant.to_json();
@@ -764,9 +826,14 @@ private:
       {"effect",
        [this](caf::actor_system& s) {
          effect::environment env{store_, exchange_, time_, taps_, {}};
-         for (const auto& c : parts_.components) {
-           env.settle.insert(c->settle.begin(), c->settle.end());
-         }
+         env.settle = [all = components_](const std::string& tool) {
+           for (const auto& c : all->now()) {
+             if (const auto it = c->settle.find(tool); it != c->settle.end()) {
+               return it->second;
+             }
+           }
+           return std::chrono::milliseconds(0);
+         };
          auto h = effect::start(s, std::move(env));
          handles_->effect.set(h);
          return caf::actor_cast<caf::actor>(h);
@@ -785,8 +852,8 @@ private:
     for (const bool connectors : {true, false}) {
       for (const auto& c : parts_.components) {
         if (c->connector == connectors) {
-          plugins.children.push_back({c->name, [this, c](caf::actor_system& s) {
-                                        return start_shell(s, c);
+          plugins.children.push_back({c->name, [this, name = c->name](caf::actor_system& s) {
+                                        return start_shell(s, components_->find(name));
                                       }});
         }
       }
@@ -828,12 +895,36 @@ private:
                                        const std::optional<error>& refused) {
       all->note(name, refused);
     };
+    env.replaced = [this](const std::shared_ptr<const host::component>& now) { replaced(now); };
+    {
+      const std::lock_guard lock(handles_->mutex);
+      env.previous = previous_;
+      env.take_back = take_back_;
+    }
     env.plugin_host = config_.plugin_host;
     env.repro = config_.data / "repro";
     auto h = host::start_shell(s, env, c);
     const std::lock_guard lock(handles_->mutex);
     handles_->shells[c->name] = h;
     return caf::actor_cast<caf::actor>(h);
+  }
+
+  /// On the writer's thread: what is recorded after this is handed out by the new version's words.
+  void replaced(const std::shared_ptr<const host::component>& now) {
+    {
+      const std::lock_guard lock(handles_->mutex);
+      previous_[now->name] = components_->find(now->name);
+      take_back_.erase(now->name);
+    }
+    components_->put(now);
+    const auto in_force = rules_->now();
+    auto routes =
+      make_routes(*parts_.words, components_->now(), in_force->cases.definitions);
+    if (!routes) {
+      spdlog::error("{}: its words are not routed: {}", now->name, routes.error().describe());
+      return;
+    }
+    exchange_->set_routes(*routes);
   }
 
   flow::environment flow_environment() {
@@ -850,13 +941,9 @@ private:
                           [all = handles_] { return all->escalation.get(); },
                           {},
                           case_rows_};
-    std::map<std::string, std::string> releases;
-    for (const auto& c : parts_.components) {
-      releases[c->name] = c->file->release();
-    }
-    env.release_of = [releases](const std::string& name) {
-      const auto it = releases.find(name);
-      return it == releases.end() ? std::string() : it->second;
+    env.release_of = [all = components_](const std::string& name) {
+      const auto c = all->find(name);
+      return c ? c->file->release() : std::string();
     };
     for (const auto& plugin : config_.plugins) {
       for (const auto& c : plugin.components) {
@@ -908,7 +995,7 @@ private:
       shells = handles_->shells;
     }
     json out = json::array();
-    for (const auto& c : parts_.components) {
+    for (const auto& c : components_->now()) {
       auto state = ask_status(self, shells[c->name]);
       state["component"] = c->name;
       for (const auto& one : parts_.standings) {
@@ -1006,9 +1093,17 @@ private:
               "\"" + m.principal + "\" is no principal of this node any more"};
     }
     m.roles = who->roles;
+    return ask_for(h, name, std::move(m));
+  }
+
+  template <class Handle, class Message>
+  answer ask_for(const Handle& h, const std::string& name, Message m) {
+    if (!h) {
+      return {static_cast<std::int32_t>(errc::unavailable), name + " is not running"};
+    }
     caf::scoped_actor self(*system_);
     answer out;
-    self->request(h, std::chrono::seconds(30), std::move(m))
+    self->request(h, std::chrono::seconds(60), std::move(m))
       .receive([&](answer& a) { out = std::move(a); },
                [&](const caf::error& e) {
                  out = {static_cast<std::int32_t>(errc::unavailable),
@@ -1022,9 +1117,14 @@ private:
   std::function<void(const error&)> halted_;
   std::shared_ptr<rules_in_force> rules_;
   std::unique_ptr<reloader> reloader_;
+  std::unique_ptr<swaps> swaps_;
+  std::map<std::string, std::string> configured_; ///< component -> SHA-256 of its file
+  std::map<std::string, std::shared_ptr<const host::component>> previous_;
+  std::set<std::string> take_back_;
   std::shared_ptr<const crossdock::clock> time_;
   std::shared_ptr<random_source> random_;
   std::shared_ptr<id_source> ids_;
+  std::shared_ptr<components_in_force> components_;
   std::shared_ptr<node_tap> taps_;
   std::shared_ptr<system_clocks> clocks_;
   std::shared_ptr<handles> handles_;

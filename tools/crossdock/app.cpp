@@ -43,6 +43,9 @@ struct words {
   std::string output = "plugins.lock";
   stage_words stage;
   bool staged = false;
+  swap_words swap;
+  std::string component;
+  std::string reason;
   std::string shell;
   wait_words wait;
   bool dry_run = false;
@@ -51,6 +54,9 @@ struct words {
   bool open = false;
   bool closed = false;
 };
+
+const std::map<std::string, std::int64_t> time_units{
+    {"s", 1}, {"m", 60}, {"min", 60}, {"h", 3600}, {"d", 86'400}};
 
 using action = std::function<ending(session&)>;
 
@@ -251,6 +257,43 @@ private:
                        "Verification key (vkey line or a file with it) kept elsewhere");
   }
 
+  void add_swap(CLI::App* plugins) {
+    auto* swap = command(plugins, "swap",
+                         "Let another version of a component take over while the node runs "
+                         "(role operator)",
+                         [this](session& s) { return plugin_swap(s, w_.swap); });
+    swap->add_option("component", w_.swap.component,
+                     "The component (default: the one of the file that runs)");
+    swap->add_option("--to", w_.swap.file, "The plugin file (.so), signatures beside it")
+        ->required();
+    swap->add_flag("--dry-run", w_.swap.dry_run, "Only the plan and the rehearsal");
+    swap->add_option("--rehearse", w_.swap.rehearse_s,
+                     "Put the last so many seconds to it first (with a unit: 30m, 1h)")
+        ->transform(CLI::AsNumberWithUnit(time_units, CLI::AsNumberWithUnit::CASE_SENSITIVE))
+        ->default_str("1h");
+    swap->add_flag("--no-rehearsal", w_.swap.no_rehearsal, "Switch without one");
+    swap->add_option("--probation", w_.swap.probation_s,
+                     "Take it back by itself if it does worse within this time")
+        ->transform(CLI::AsNumberWithUnit(time_units, CLI::AsNumberWithUnit::CASE_SENSITIVE))
+        ->default_str("15m");
+    swap->add_option("--max-differing", w_.swap.max_differing,
+                     "Switch without asking if at most so many recorded steps end differently")
+        ->check(CLI::NonNegativeNumber);
+    swap->add_flag("--accept-wider", w_.swap.accept_wider,
+                   "Accept that it asks for more than the version that runs");
+    swap->add_flag("--yes", w_.swap.yes, "Do not ask");
+    command(plugins, "keep", "End a probation: the new version stays (role operator)",
+            [this](session& s) { return plugin_keep(s, w_.component); })
+        ->add_option("component", w_.component, "The component")
+        ->required();
+    auto* back = command(plugins, "rollback", "Back to the version before (role operator)",
+                         [this](session& s) {
+                           return plugin_rollback(s, w_.component, w_.reason);
+                         });
+    back->add_option("component", w_.component, "The component")->required();
+    back->add_option("--reason", w_.reason, "Why; it goes on the record");
+  }
+
   void add_files() {
     auto* plugins = group("plugin", "Plugins");
     auto* list = command(plugins, "list", "What the node runs", [this](session& s) {
@@ -267,6 +310,7 @@ private:
                       "Why an older version is wanted back; it goes on the record");
     stage->add_option("--accept-wider", w_.stage.wider_accepted_by,
                       "Who accepts that a file asks for more than the one before it");
+    add_swap(plugins);
     auto* lock =
         command(plugins, "lock", "Write the list of files that may be loaded",
                 [this](session& s) { return plugin_lock(s, w_.files, w_.output); });

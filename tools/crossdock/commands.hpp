@@ -115,6 +115,23 @@ ending plugin_stage(session& s, const stage_words& w);
 /// What was staged and admitted there, in order.
 ending plugin_staged(session& s);
 
+// -- plugin_swap.cpp
+// -------------------------------------------------------------------------
+struct swap_words {
+  std::string file;
+  std::string component; ///< empty: the one of the file that runs
+  bool dry_run = false;
+  bool no_rehearsal = false;
+  bool accept_wider = false;
+  bool yes = false;
+  std::int64_t rehearse_s = 3600;
+  std::int64_t probation_s = 900;
+  std::int64_t max_differing = -1; ///< below 0: somebody is asked if there is any
+};
+/// Another version takes over. Errors: conflict (it cannot, or nobody agreed), denied.
+ending plugin_swap(session& s, const swap_words& w);
+ending plugin_keep(session& s, const std::string& component);
+ending plugin_rollback(session& s, const std::string& component, const std::string& reason);
 
 // -- files alone
 // -----------------------------------------------------------------------------

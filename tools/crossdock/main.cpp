@@ -28,6 +28,19 @@ std::filesystem::path own_folder() {
   return std::filesystem::read_symlink("/proc/self/exe", failure).parent_path();
 }
 
+/// Somebody can only be asked where both the question and the answer have a terminal.
+std::function<bool(const std::string&)> confirmation() {
+  if (::isatty(STDIN_FILENO) != 1 || ::isatty(STDERR_FILENO) != 1) {
+    return {};
+  }
+  return [](const std::string& question) {
+    std::cerr << question << " [y/N] " << std::flush;
+    std::string answer;
+    std::getline(std::cin, answer);
+    return answer == "y" || answer == "Y" || answer == "yes";
+  };
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -40,6 +53,7 @@ int main(int argc, char** argv) {
                                           environment("TERM") != "dumb",
                                       ::isatty(STDERR_FILENO) == 1,
                                       environment,
+                                      confirmation(),
                                       own_folder()};
   const auto code = crossdock::cli::run({argv + 1, argv + argc}, std::move(around));
   std::cout.flush();

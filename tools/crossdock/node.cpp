@@ -181,12 +181,18 @@ ending plugin_list(session& s) {
   // The node gives a list, or an object with one.
   const auto list =
       answer->is_array() ? *answer : answer->value("plugins", json::array());
+  std::vector<std::string> on_probation;
   table t({{"plugin"}, {"version"}, {"component"}, {"kind"}, {"executor"}, {"standing"}, {"sha256"}});
   for (const auto& p : list) {
     const auto components = p.value("components", json::array());
     const auto id = shown(p, p.contains("plugin") ? "plugin" : "id");
     const auto hash = shown(p, "sha256").substr(0, 16);
     auto standing = shown(p, "standing");
+    if (const auto trial = p.find("probation"); trial != p.end()) {
+      on_probation.push_back(fmt::format(
+          "{}: on probation until {} UTC, instead of {}", shown(p, "component"),
+          instant_text(shown(*trial, "until")), shown(*trial, "before")));
+    }
     for (const auto& signer : p.value("signers", json::array())) {
       standing += (standing == "signed" ? " by " : " and ") + shown(signer, "key");
     }
@@ -205,6 +211,9 @@ ending plugin_list(session& s) {
     s.paper().line("The node has no plugins.");
   } else {
     t.print(s.paper());
+  }
+  for (const auto& line : on_probation) {
+    s.paper().paragraph(line, 0, 2, colour::warning);
   }
   return exit_code::ok;
 }

@@ -22,6 +22,8 @@ struct surroundings {
   bool colours = false;
   bool progress = false; ///< a person watches standard error
   std::function<std::string(const char*)> environment;
+  /// Asks a person yes or no; empty: nobody is there.
+  std::function<bool(const std::string& question)> confirm = {};
   std::filesystem::path program_folder{}; ///< where the other programs are
 };
 

@@ -44,6 +44,18 @@ public:
   /// the manifest's state schema that wrote it. Throw host_error{CDK_E_VERSION, ...} if
   /// unreadable.
   virtual void restore(std::uint32_t /*schema*/, const json& /*saved*/) {}
+  /// The same as bytes of your own form, instead of these two: JSON of a megabyte takes
+  /// some 10 ms each way, and the component pauses meanwhile. Empty: none.
+  virtual std::string snapshot_bytes() {
+    const auto saved = snapshot();
+    return saved.is_null() ? std::string{} : saved.dump();
+  }
+  virtual void restore_bytes(std::uint32_t schema, std::string_view saved) {
+    const auto state = json::parse(saved, nullptr, false);
+    if (state.is_discarded())
+      throw host_error{CDK_E_VERSION, "the snapshot is not JSON"};
+    restore(schema, state);
+  }
   /// Stop own threads and finish own calls by `deadline_ns`. reason: CDK_QUIESCE_*.
   virtual void quiesce(std::uint32_t /*reason*/, std::int64_t /*deadline_ns*/) {}
   virtual void resume() {}
@@ -448,10 +460,7 @@ inline cdk_status handle(cdk_instance* i, cdk_step* s, const cdk_event* e,
 inline cdk_status snapshot(cdk_instance* i, const cdk_writer* w,
                            cdk_error* error) noexcept {
   return guarded(error, [&] {
-    const json state = instance(i).get().snapshot();
-    if (state.is_null())
-      return CDK_OK;
-    const auto text = state.dump();
+    const auto text = instance(i).get().snapshot_bytes();
     for (std::size_t at = 0; at < text.size();) {
       const auto taken = w->write(w->ctx, text.data() + at, text.size() - at);
       if (taken <= 0)
@@ -466,7 +475,7 @@ inline cdk_status restore(cdk_instance* i, std::uint32_t schema, const cdk_reade
                           cdk_error* error) noexcept {
   return guarded(error, [&] {
     std::string text;
-    for (char part[4096];;) {
+    for (char part[65536];;) {
       const auto given = r->read(r->ctx, part, sizeof part);
       if (given < 0)
         return fail(error, CDK_E_RETRY, "the host could not read the snapshot");
@@ -476,10 +485,7 @@ inline cdk_status restore(cdk_instance* i, std::uint32_t schema, const cdk_reade
     }
     if (text.empty())
       return CDK_OK;
-    const auto state = json::parse(text, nullptr, false);
-    if (state.is_discarded())
-      return fail(error, CDK_E_VERSION, "the snapshot is not JSON");
-    instance(i).get().restore(schema, state);
+    instance(i).get().restore_bytes(schema, text);
     return CDK_OK;
   });
 }

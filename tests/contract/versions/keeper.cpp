@@ -63,21 +63,34 @@ struct keeper : agent {
     s.send("test.done", {{"answer", e["n"]}, {"asked", saved["n"]}, {"version", keeper_version}});
   }
 
-  json snapshot() override {
-    return {{"seen", seen_}, {"ballast", std::string(ballast(), 'x')}};
+  std::string snapshot_bytes() override {
+    return as_json_ ? component::snapshot_bytes()
+                    : std::to_string(seen_) + "\n" + std::string(ballast_, 'x');
   }
-  void restore(std::uint32_t, const json& saved) override {
+  void restore_bytes(std::uint32_t schema, std::string_view saved) override {
     if (is("refuses_state"))
       throw host_error{CDK_E_VERSION, "this version reads no such state"};
     if (is("hangs_in_restore"))
       std::this_thread::sleep_for(std::chrono::seconds{4});
+    if (as_json_)
+      component::restore_bytes(schema, saved);
+    else
+      seen_ = std::stoi(std::string{saved.substr(0, saved.find('\n'))});
+  }
+  json snapshot() override {
+    return {{"seen", seen_}, {"ballast", std::string(ballast_, 'x')}};
+  }
+  void restore(std::uint32_t, const json& saved) override {
     seen_ = saved.at("seen").get<int>();
   }
-  void configure(const json& config) override { ballast_ = config.value("ballast", 0); }
+  void configure(const json& config) override {
+    ballast_ = config.value("ballast", std::size_t{0});
+    as_json_ = config.value("json", false);
+  }
 
 private:
-  std::size_t ballast() const { return static_cast<std::size_t>(ballast_); }
   int seen_ = 0;
-  int ballast_ = 0;
+  std::size_t ballast_ = 0;
+  bool as_json_ = false;
 };
 CROSSDOCK_AGENT("test.keeper", keeper)

@@ -1,7 +1,7 @@
 """Every benchmark by its name. A module of its own each: BRIEF, prepare(place),
 measure(place) -> result.Measured, show(whole) -> text."""
 
-from bench import decisions, detection, ledger, plugin, redteam
+from bench import decisions, detection, ledger, plugin, redteam, swap
 
 ALL = {"decisions": decisions, "detection": detection, "ledger": ledger, "plugin": plugin,
-       "redteam": redteam}
+       "redteam": redteam, "swap": swap}
