@@ -12,7 +12,8 @@ namespace crossdock::host {
 
 class bounded_thread {
 public:
-  explicit bounded_thread(const std::string& name) : executor_(make_thread_executor(name)) {}
+  explicit bounded_thread(const std::string& name)
+      : executor_(make_thread_executor(name)) {}
   ~bounded_thread() {
     if (hung_) {
       executor_->abandon();
@@ -21,7 +22,8 @@ public:
   bounded_thread(const bounded_thread&) = delete;
   bounded_thread& operator=(const bounded_thread&) = delete;
 
-  /// False: it did not return in time. Nothing more runs then, and what `work` holds stays.
+  /// False: it did not return in time. Nothing more runs then, and what `work` holds
+  /// stays.
   bool run(std::function<void()> work, std::chrono::milliseconds most) {
     if (hung_) {
       return false;

@@ -140,11 +140,11 @@ result<void> write_line(ledger::transaction& tx, const std::string& component,
       "INSERT INTO step_journal(component, n, at, kind, seed, seq, topic, token, status, "
       "tag, idempotency_key, key, case_id, asks, before) "
       "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-      {component, line.n, static_cast<std::int64_t>(at), static_cast<std::int64_t>(j.kind),
-       static_cast<std::int64_t>(line.seed), static_cast<std::int64_t>(d.seq), d.topic,
-       static_cast<std::int64_t>(d.token), static_cast<std::int64_t>(d.status),
-       ledger::blob{j.row ? d.tag : j.tag}, d.idempotency_key,
-       d.event ? d.event->subject : std::string(),
+      {component, line.n, static_cast<std::int64_t>(at),
+       static_cast<std::int64_t>(j.kind), static_cast<std::int64_t>(line.seed),
+       static_cast<std::int64_t>(d.seq), d.topic, static_cast<std::int64_t>(d.token),
+       static_cast<std::int64_t>(d.status), ledger::blob{j.row ? d.tag : j.tag},
+       d.idempotency_key, d.event ? d.event->subject : std::string(),
        d.event ? d.event->case_id : std::string(), ledger::blob{line.asks},
        ledger::blob{line.before}});
   if (r && line.n % 64 == 0 && line.n > journal_steps_max) {
@@ -155,7 +155,8 @@ result<void> write_line(ledger::transaction& tx, const std::string& component,
 }
 
 result<std::int64_t> last_step(ledger::connection& db, const std::string& component) {
-  auto rows = db.query("SELECT max(n) FROM step_journal WHERE component = ?", {component});
+  auto rows =
+      db.query("SELECT max(n) FROM step_journal WHERE component = ?", {component});
   if (!rows) {
     return std::move(rows).error();
   }

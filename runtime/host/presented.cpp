@@ -32,7 +32,7 @@ std::shared_ptr<event_text> text_of(const job& j, const component& what,
 }
 
 cdk_event describe(const job& j, const event_text& text, timestamp now,
-                          timestamp deadline) {
+                   timestamp deadline) {
   using std::chrono::duration_cast;
   using std::chrono::nanoseconds;
   cdk_event e{};
@@ -65,6 +65,5 @@ cdk_event describe(const job& j, const event_text& text, timestamp now,
   }
   return e;
 }
-
 
 } // namespace crossdock::host

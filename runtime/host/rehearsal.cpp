@@ -14,7 +14,8 @@ constexpr std::size_t differences_told = 50;
 constexpr std::size_t fields_told = 20;
 
 std::string pointer_below(const std::string& at, std::string name) {
-  for (std::size_t i = 0; (i = name.find_first_of("~/", i)) != std::string::npos; i += 2) {
+  for (std::size_t i = 0; (i = name.find_first_of("~/", i)) != std::string::npos;
+       i += 2) {
     name.replace(i, 1, name[i] == '~' ? "~0" : "~1");
   }
   return at + "/" + name;
@@ -46,7 +47,8 @@ void walk(const json& a, const json& b, const std::string& at, const comparison&
   static const json absent;
   if (a.is_object() && b.is_object()) {
     for (const auto& [name, value] : a.items()) {
-      walk(value, b.contains(name) ? b[name] : absent, pointer_below(at, name), except, out);
+      walk(value, b.contains(name) ? b[name] : absent, pointer_below(at, name), except,
+           out);
     }
     for (const auto& [name, value] : b.items()) {
       if (!a.contains(name)) {
@@ -99,7 +101,8 @@ public:
     auto held = std::make_shared<std::shared_ptr<replay>>();
     held_ = held;
     const bool back = thread_.run(
-        [what = what_, words = words_, plugin_host = plugin_host_, memory, failure, held] {
+        [what = what_, words = words_, plugin_host = plugin_host_, memory, failure,
+         held] {
           instance_host quiet;
           quiet.log = [](std::uint32_t, std::string_view, std::string_view) {};
           quiet.metric = [](std::uint32_t, std::string_view, double) {};
@@ -139,7 +142,8 @@ public:
           }
           const auto& s = (*held)->last();
           if (s.status < 0) {
-            out->failed = s.message.empty() ? "status " + std::to_string(s.status) : s.message;
+            out->failed =
+                s.message.empty() ? "status " + std::to_string(s.status) : s.message;
           } else {
             out->said = said_in(s);
           }
@@ -171,7 +175,9 @@ json said_in(const step& s) {
   json out = json::array();
   for (const auto& e : s.effects) {
     if (const auto* send = std::get_if<send_effect>(&e)) {
-      out.push_back({{"sends", send->topic}, {"key", send->key}, {"payload", document(send->payload)}});
+      out.push_back({{"sends", send->topic},
+                     {"key", send->key},
+                     {"payload", document(send->payload)}});
     } else if (const auto* reply = std::get_if<reply_effect>(&e)) {
       out.push_back({{"answers", reply->status}, {"payload", document(reply->payload)}});
     } else if (const auto* propose = std::get_if<propose_effect>(&e)) {
@@ -206,6 +212,11 @@ json differences_of(const json& a, const json& b, const comparison& except) {
 }
 
 result<json> rehearse(ledger::connection& db, const rehearsal& r) {
+  if (r.now->connector || r.next->connector) {
+    return error(errc::invalid,
+                 "a connector is not rehearsed: its steps speak to the system of "
+                 "record");
+  }
   auto entries = read_journal(db, r.now->name, 0, r.since, r.steps_max);
   if (!entries) {
     return std::move(entries).error();

@@ -27,9 +27,10 @@ struct rehearsal {
   std::function<void(std::size_t done, std::size_t all)> progress = {};
 };
 
-/// Gives {steps, compared, same, differ, not_asked, left_out, from, to, differences: [{seq,
-/// at, case, topic, key, what, changes: [{field, now, next}]}]}; of the differences the
-/// first 50. Errors: plugin (a version cannot be created or does not return), corrupt.
+/// Gives {steps, compared, same, differ, not_asked, left_out, from, to, differences:
+/// [{seq, at, case, topic, key, what, changes: [{field, now, next}]}]}; of the
+/// differences the first 50. Errors: invalid (a connector, whose steps are never run
+/// again), plugin (a version cannot be created or does not return), corrupt.
 result<json> rehearse(ledger::connection& db, const rehearsal& r);
 
 /// What one step says to others, for comparing: an array of objects.

@@ -4,7 +4,8 @@ namespace crossdock::host {
 namespace {
 
 constexpr const char* columns =
-    "SELECT component, configured, file, sha256, previous_file, previous_sha256, state, by, "
+    "SELECT component, configured, file, sha256, previous_file, previous_sha256, state, "
+    "by, "
     "since, until, after_step, state_schema, snapshot FROM release";
 
 timestamp time_of(std::int64_t us) {
@@ -56,12 +57,14 @@ result<std::optional<release_row>> release_row_of(ledger::connection& db,
 
 result<void> write(ledger::transaction& tx, const release_row& r) {
   auto done = tx.db().exec(
-      "INSERT OR REPLACE INTO release(component, configured, file, sha256, previous_file, "
+      "INSERT OR REPLACE INTO release(component, configured, file, sha256, "
+      "previous_file, "
       "previous_sha256, state, by, since, until, after_step, state_schema, snapshot) "
       "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)",
       {r.component, r.configured, r.file, r.sha256, r.previous_file, r.previous_sha256,
        r.on_probation ? "probation" : "kept", r.by, us_of(r.since), us_of(r.until),
-       r.after_step, static_cast<std::int64_t>(r.state_schema), ledger::blob{r.snapshot}});
+       r.after_step, static_cast<std::int64_t>(r.state_schema),
+       ledger::blob{r.snapshot}});
   return done ? result<void>() : std::move(done).error();
 }
 

@@ -22,7 +22,7 @@ public:
          std::shared_ptr<const catalogue> words, memory_view memory);
 
   enum class fed {
-    handled, ///< `last()` says how
+    handled,   ///< `last()` says how
     not_asked, ///< an answer to a question that this version did not ask
     nothing    ///< a START or POSTED, which concerns an instance and not a version
   };

@@ -67,21 +67,23 @@ namespace {
 
 /// Failures of one event before it becomes a dead letter: the second time is enough.
 constexpr std::uint32_t failures_max = 2;
-/// A plugin that asks for another try gets this many; then the event is a dead letter too.
+/// A plugin that asks for another try gets this many; then the event is a dead letter
+/// too.
 constexpr std::uint32_t retries_max = 12;
 
 } // namespace
 
-shell::shell(caf::actor_config& config, environment env, std::shared_ptr<const component> what)
-  : host_actor(config, "shell:" + what->name, env.taps),
-    env_(std::move(env)),
-    component_(std::move(what)),
-    records_(std::make_shared<plugin_records>(env_.store, component_)),
-    allowance_(std::make_shared<allowance>(
-      static_cast<double>(component_->limits.effects_per_s),
-      static_cast<double>(component_->limits.effects_max), std::chrono::steady_clock::now())),
-    memory_(std::make_shared<memory_view>()),
-    failures_(supervise::restart_policy::limits{}, env_.random) {}
+shell::shell(caf::actor_config& config, environment env,
+             std::shared_ptr<const component> what)
+    : host_actor(config, "shell:" + what->name, env.taps), env_(std::move(env)),
+      component_(std::move(what)),
+      records_(std::make_shared<plugin_records>(env_.store, component_)),
+      allowance_(std::make_shared<allowance>(
+          static_cast<double>(component_->limits.effects_per_s),
+          static_cast<double>(component_->limits.effects_max),
+          std::chrono::steady_clock::now())),
+      memory_(std::make_shared<memory_view>()),
+      failures_(supervise::restart_policy::limits{}, env_.random) {}
 
 shell::behavior_type shell::make_behavior() {
   make_executor();
@@ -115,10 +117,11 @@ void shell::on_exit() {
 // -- starting ------------------------------------------------------------
 
 void shell::make_executor() {
-  // What runs in a process of its own is waited for on a thread, which that process dies with.
-  // So is a version on probation: if it hangs, its thread can be left behind.
+  // What runs in a process of its own is waited for on a thread, which that process dies
+  // with. So is a version on probation: if it hangs, its thread can be left behind.
   const bool scheduled = component_->executor == executor_kind::scheduled && !probation_;
-  executor_ = scheduled ? make_scheduled_executor() : make_thread_executor(component_->name);
+  executor_ =
+      scheduled ? make_scheduled_executor() : make_thread_executor(component_->name);
   watched_ = !scheduled && component_->executor != executor_kind::process;
 }
 
@@ -129,10 +132,11 @@ void shell::load() {
   auto released = std::make_shared<std::optional<release_row>>();
   ledger::unit u;
   u.name = "host.load";
-  u.apply = [memory, waiting, steps, released, sink = sink_of<deliver>(), exchange = env_.exchange,
+  u.apply = [memory, waiting, steps, released, sink = sink_of<deliver>(),
+             exchange = env_.exchange,
              name = component_->name](ledger::transaction& tx) -> result<void> {
-    auto rows = tx.db().query("SELECT key, value, expires FROM memory WHERE component = ?",
-                              {name});
+    auto rows = tx.db().query(
+        "SELECT key, value, expires FROM memory WHERE component = ?", {name});
     if (!rows) {
       return std::move(rows).error();
     }
@@ -156,7 +160,8 @@ void shell::load() {
     *released = *std::move(row);
     return {};
   };
-  u.applied = on_own_turn([this, memory, waiting, steps, released](const result<ledger::receipt>& r) {
+  u.applied = on_own_turn([this, memory, waiting, steps,
+                           released](const result<ledger::receipt>& r) {
     if (!r) {
       const logging::scope about({.component = component_->name});
       spdlog::error("{}: cannot start: {}", label(), r.error().describe());
@@ -166,9 +171,11 @@ void shell::load() {
     memory_ = memory;
     step_number_ = *steps;
     if (const auto& row = *released; row && row->on_probation) {
-      if (const auto it = env_.previous.find(component_->name); it != env_.previous.end()) {
-        probation_ = probation{it->second,    row->configured, row->by,    row->snapshot,
-                               row->state_schema, row->after_step, row->since, row->until, {}};
+      if (const auto it = env_.previous.find(component_->name);
+          it != env_.previous.end()) {
+        probation_ = probation{it->second,    row->configured,   row->by,
+                               row->snapshot, row->state_schema, row->after_step,
+                               row->since,    row->until,        {}};
         make_executor();
       }
     }
@@ -228,7 +235,7 @@ instance_host shell::callbacks(std::uint64_t generation, const voice_flag& says)
   const auto name = component_->name;
   instance_host h;
   h.log = [name, count = log_count_](std::uint32_t level, std::string_view message,
-                         std::string_view fields) {
+                                     std::string_view fields) {
     // A plugin in a loop must not fill the disk with its log.
     if (count->fetch_add(1) > 10'000) {
       return;
@@ -243,7 +250,7 @@ instance_host shell::callbacks(std::uint64_t generation, const voice_flag& says)
   h.metric = [](std::uint32_t, std::string_view, double) {};
   h.post = [env = env_, component = component_, records = records_, says,
             allowed = allowance_, self = caf::actor_cast<caf::actor>(this)](
-             std::string event, std::string cookie) -> cdk_status {
+               std::string event, std::string cookie) -> cdk_status {
     if (*says == voice::told_to_stop) {
       records->write_often("refused", "post(): it was told to stop");
       return CDK_E_CANCELLED;
@@ -269,7 +276,8 @@ instance_host shell::callbacks(std::uint64_t generation, const voice_flag& says)
   return h;
 }
 
-cdk_status shell::post(const environment& env, const std::shared_ptr<const component>& what,
+cdk_status shell::post(const environment& env,
+                       const std::shared_ptr<const component>& what,
                        plugin_records& records, const caf::actor& self, std::string text,
                        std::string cookie) {
   const auto tell = [self, cookie = std::move(cookie)] {
@@ -287,19 +295,22 @@ cdk_status shell::post(const environment& env, const std::shared_ptr<const compo
     return status;
   };
   if (!what->connector) {
-    // What an agent says has the labels of its cause, and these are known in a step alone.
+    // What an agent says has the labels of its cause, and these are known in a step
+    // alone.
     return refuse(CDK_E_DENIED, "an agent sends within a step, never by itself");
   }
   auto parsed = parse_json(text, {.bytes = what->limits.payload_bytes_max});
   if (!parsed || !parsed->is_object()) {
     return refuse(CDK_E_INVALID, parsed ? "no JSON object" : parsed.error().describe());
   }
-  static const std::set<std::string> members{"topic", "id", "key", "payload", "traceparent"};
+  static const std::set<std::string> members{"topic", "id", "key", "payload",
+                                             "traceparent"};
   for (const auto& [name, value] : parsed->items()) {
     if (!members.contains(name)) {
-      return refuse(CDK_E_INVALID, "an event has no member \"" + name +
-                                     "\": who sent it, for whom and with which labels is the "
-                                     "node's to say");
+      return refuse(CDK_E_INVALID,
+                    "an event has no member \"" + name +
+                        "\": who sent it, for whom and with which labels is the "
+                        "node's to say");
     }
   }
   const auto topic = text_or(*parsed, "topic");
@@ -314,11 +325,12 @@ cdk_status shell::post(const environment& env, const std::shared_ptr<const compo
   e.traceparent = text_or(*parsed, "traceparent");
   auto payload = parsed->find("payload");
   e.document = std::make_shared<const json>(
-    payload == parsed->end() ? json::object() : std::move(*payload));
+      payload == parsed->end() ? json::object() : std::move(*payload));
   e.data = to_text(*e.document);
   ledger::unit u;
   u.name = "host.post"; // the source is told with the group's commit, at most 2 ms later
-  u.apply = [e = std::move(e), intake = env.intake](ledger::transaction& tx) -> result<void> {
+  u.apply = [e = std::move(e),
+             intake = env.intake](ledger::transaction& tx) -> result<void> {
     auto admitted = intake->admit(tx, e);
     return admitted ? result<void>() : std::move(admitted).error();
   };
@@ -336,24 +348,25 @@ void shell::create_instance() {
     return;
   }
   state_ = "creating";
-  const auto started = on_own_turn([this](std::shared_ptr<instance> object, std::string why) {
-    if (!object) {
-      tell_started(error(errc::plugin, why));
-      instance_failed(why);
-      return;
-    }
-    instance_ = std::move(object);
-    state_ = "running";
-    job start;
-    start.kind = CDK_EV_START;
-    moment_.push_front(std::move(start));
-    busy_ = false;
-    pump();
-  });
+  const auto started =
+      on_own_turn([this](std::shared_ptr<instance> object, std::string why) {
+        if (!object) {
+          tell_started(error(errc::plugin, why));
+          instance_failed(why);
+          return;
+        }
+        instance_ = std::move(object);
+        state_ = "running";
+        job start;
+        start.kind = CDK_EV_START;
+        moment_.push_front(std::move(start));
+        busy_ = false;
+        pump();
+      });
   busy_ = true;
   generation_ = ++generations_;
-  const surroundings around{env_.words, std::make_shared<memory_view>(*memory_), restarts_ > 0,
-                            env_.plugin_host};
+  const surroundings around{env_.words, std::make_shared<memory_view>(*memory_),
+                            restarts_ > 0, env_.plugin_host};
   executor_->run([what = component_, host = callbacks(generation_, says_), around,
                   started]() mutable {
     auto created = make_instance(what, std::move(host), around);
@@ -392,7 +405,8 @@ void shell::instance_failed(const std::string& why) {
   generation_ = ++generations_;
   ended_.clear();
   // Where it ran: what has a process of its own may take a moment to end.
-  executor_->run([object = std::exchange(instance_, nullptr)]() mutable { object.reset(); });
+  executor_->run(
+      [object = std::exchange(instance_, nullptr)]() mutable { object.reset(); });
   if (probation_ && !change_) {
     records_->write("instance_failed", why);
     busy_ = false;
@@ -444,8 +458,9 @@ void shell::accept(delivery d) {
     j.tag = std::move(d.tag);
     moment_.push_back(std::move(j));
   } else if (!write && (parked_ || queue_.size() >= component_->limits.queue_max)) {
-    // Bounded: it stays in its row and is read from there when the queue has drained. Writes
-    // are few and come once they are durable, out of the row order: they never park.
+    // Bounded: it stays in its row and is read from there when the queue has drained.
+    // Writes are few and come once they are durable, out of the row order: they never
+    // park.
     parked_ = true;
     arrived_while_reading_ = reading_;
   } else {
@@ -554,7 +569,8 @@ std::deque<job>::iterator shell::choose() {
   auto oldest = queue_.end();
   std::size_t seen = 0;
   const bool answers_alone = change_ && change_->at == changeover::phase::draining;
-  for (auto it = queue_.begin(); it != queue_.end() && seen < look_ahead_max; ++it, ++seen) {
+  for (auto it = queue_.begin(); it != queue_.end() && seen < look_ahead_max;
+       ++it, ++seen) {
     const std::string_view key = it->row->event->subject;
     const bool first_of_key = earlier.insert(key).second;
     if (!first_of_key || it->not_before > now) {
@@ -589,10 +605,10 @@ void shell::run(job j) {
   }
   auto text = text_of(*job_now, *component_, *env_.words);
   seed_ = env_.random->next();
-  auto s = std::make_shared<step>(component_, env_.words,
-                                  env_.exchange->new_request_ids(component_->limits.effects_max),
-                                  std::make_shared<seeded_random>(seed_), memory_,
-                                  memory_bytes_, now);
+  auto s = std::make_shared<step>(
+      component_, env_.words,
+      env_.exchange->new_request_ids(component_->limits.effects_max),
+      std::make_shared<seeded_random>(seed_), memory_, memory_bytes_, now);
   running_ = s;
   began_ = std::chrono::steady_clock::now();
   const auto finished = on_own_turn([this, s, text, job_now] {
@@ -630,7 +646,7 @@ void shell::overrun(const std::shared_ptr<step>& s) {
   const auto j = current_;
   failed(*j, errc::timeout,
          "handle() did not return within " +
-           std::to_string(component_->limits.step_hard.count()) + " ms");
+             std::to_string(component_->limits.step_hard.count()) + " ms");
   instance_failed("a step overran its deadline; its thread was abandoned");
 }
 
@@ -643,24 +659,28 @@ logging::fields shell::subject_of(const std::string& component,
 }
 
 void shell::done(const std::shared_ptr<step>& s, const std::shared_ptr<event_text>& text,
-          const std::shared_ptr<job>& j) {
+                 const std::shared_ptr<job>& j) {
   ++steps_;
   const logging::scope about(subject_of(component_->name, j->row));
   take_note(*s, *j);
   for (const auto& why : s->refusals) {
     last_error_ = why;
-    records_->write_often("refused", why,
-                          j->row ? std::vector{j->row->seq} : std::vector<std::uint64_t>{});
+    records_->write_often(
+        "refused", why, j->row ? std::vector{j->row->seq} : std::vector<std::uint64_t>{});
   }
-  if (s->status < 0 && j->row && j->row->attempt >= failures_max && s->status != CDK_E_RETRY) {
+  if (s->status < 0 && j->row && j->row->attempt >= failures_max &&
+      s->status != CDK_E_RETRY) {
     keep_repro(*s, *text, *j);
   }
   if (s->status == CDK_SKIPPED && j->row && j->row->kind != delivery_kind::message &&
       j->row->token != 0 && s->effects.empty()) {
     // Nobody handles this question or call here: whoever asked hears of it now.
     s->effects.emplace_back(
-      reply_effect{j->row->token, CDK_E_ABSENT,
-                   {R"({"error":"the component has no handler"})", nullptr}, "", {}});
+        reply_effect{j->row->token,
+                     CDK_E_ABSENT,
+                     {R"({"error":"the component has no handler"})", nullptr},
+                     "",
+                     {}});
   }
   if (allowance_->take(s->cost(), std::chrono::steady_clock::now())) {
     records_->write_often("refused", too_much(*component_));
@@ -672,8 +692,9 @@ void shell::done(const std::shared_ptr<step>& s, const std::shared_ptr<event_tex
   if (!j->row) {
     if (j->kind == CDK_EV_START) {
       // INVALID says that the configuration can not work; anything else may pass.
-      tell_started(s->status == CDK_E_INVALID ? std::optional(error(errc::plugin, s->message))
-                                              : std::nullopt);
+      tell_started(s->status == CDK_E_INVALID
+                       ? std::optional(error(errc::plugin, s->message))
+                       : std::nullopt);
       instance_failed("START failed: " + s->message);
       return;
     }
@@ -686,14 +707,18 @@ void shell::done(const std::shared_ptr<step>& s, const std::shared_ptr<event_tex
     return;
   }
   switch (s->status) {
-  case CDK_E_RETRY: retry(*j, s->message, s->retry_after_ms); break;
+  case CDK_E_RETRY:
+    retry(*j, s->message, s->retry_after_ms);
+    break;
   case CDK_E_FATAL:
   case CDK_E_EXCEPTION:
   case CDK_E_DEADLINE:
     failed(*j, errc::plugin, s->message);
     instance_failed(s->message);
     return;
-  default: bury(*j, errc::plugin, s->message); break;
+  default:
+    bury(*j, errc::plugin, s->message);
+    break;
   }
   next();
 }
@@ -711,8 +736,9 @@ void shell::keep_repro(const step& s, const event_text& text, const job& j) cons
   }
 }
 
-void shell::commit(const std::shared_ptr<step>& s, const std::shared_ptr<event_text>& text,
-            const std::shared_ptr<job>& j) {
+void shell::commit(const std::shared_ptr<step>& s,
+                   const std::shared_ptr<event_text>& text,
+                   const std::shared_ptr<job>& j) {
   if (j->kind == CDK_EV_START) {
     tell_started(std::nullopt);
   }
@@ -722,8 +748,9 @@ void shell::commit(const std::shared_ptr<step>& s, const std::shared_ptr<event_t
   }
   ledger::unit u;
   u.name = "host.step";
-  u.apply = [env = env_, component = component_, records = records_, s, text,
-             j, line = line_of(++step_number_, seed_, *s)](ledger::transaction& tx) -> result<void> {
+  u.apply = [env = env_, component = component_, records = records_, s, text, j,
+             line = line_of(++step_number_, seed_, *s)](
+                ledger::transaction& tx) -> result<void> {
     return write_step(tx, env, *component, *s, *text, *j, line, *records);
   };
   u.applied = on_own_turn([this, s, j](const result<ledger::receipt>& r) {
@@ -749,7 +776,7 @@ void shell::commit(const std::shared_ptr<step>& s, const std::shared_ptr<event_t
 
 void shell::take_note(const step& s, const job& j) {
   const auto took = std::chrono::duration_cast<std::chrono::microseconds>(
-    std::chrono::steady_clock::now() - began_);
+      std::chrono::steady_clock::now() - began_);
   vitals_.step(took, s.status < 0 && s.status != CDK_E_RETRY);
   for (std::size_t i = 0; i < s.refusals.size(); ++i) {
     vitals_.refused();
@@ -758,11 +785,13 @@ void shell::take_note(const step& s, const job& j) {
     const json* said = nullptr;
     if (const auto* propose = std::get_if<propose_effect>(&e)) {
       said = &propose->proposal;
-    } else if (const auto* reply = std::get_if<reply_effect>(&e); reply && reply->payload.document) {
+    } else if (const auto* reply = std::get_if<reply_effect>(&e);
+               reply && reply->payload.document) {
       said = reply->payload.document.get();
     }
     if (said != nullptr && said->is_object()) {
-      if (const auto it = said->find("confidence"); it != said->end() && it->is_number()) {
+      if (const auto it = said->find("confidence");
+          it != said->end() && it->is_number()) {
         vitals_.confidence(it->get<double>());
       } else if (const auto per_mille = said->find("confidence_permille");
                  per_mille != said->end() && per_mille->is_number()) {
@@ -800,7 +829,8 @@ void shell::retry(job j, const std::string& why, std::uint32_t after_ms) {
          "gave up after " + std::to_string(j.row->attempt) + " attempts: " + why);
     return;
   }
-  const auto backoff = std::min<std::int64_t>(100ll << std::min(j.row->attempt, 9u), 30'000);
+  const auto backoff =
+      std::min<std::int64_t>(100ll << std::min(j.row->attempt, 9u), 30'000);
   const auto wait = std::chrono::milliseconds(after_ms > 0 ? after_ms : backoff);
   note_attempt(j);
   ++j.row->attempt;
@@ -831,10 +861,8 @@ void shell::failed(job j, errc code, const std::string& why) {
 void shell::note_attempt(const job& j) {
   ledger::unit u;
   u.name = "host.attempt";
-  u.apply = [id = j.row->id, attempt = j.row->attempt,
-             exchange = env_.exchange](ledger::transaction& tx) {
-    return exchange->attempt(tx, id, attempt);
-  };
+  u.apply = [id = j.row->id, attempt = j.row->attempt, exchange = env_.exchange](
+                ledger::transaction& tx) { return exchange->attempt(tx, id, attempt); };
   env_.store->submit(std::move(u));
 }
 
@@ -866,9 +894,8 @@ void shell::stop() {
     return;
   }
   const auto deadline = std::chrono::duration_cast<std::chrono::nanoseconds>(
-    (env_.time->now() + std::chrono::seconds(3)).time_since_epoch());
-  const auto stopped =
-    on_own_turn([this] { quit(caf::exit_reason::user_shutdown); });
+      (env_.time->now() + std::chrono::seconds(3)).time_since_epoch());
+  const auto stopped = on_own_turn([this] { quit(caf::exit_reason::user_shutdown); });
   executor_->run([object = instance_, deadline, stopped, says = says_]() mutable {
     *says = voice::told_to_stop;
     static_cast<void>(object->quiesce(CDK_QUIESCE_STOP, deadline.count()));
@@ -878,22 +905,22 @@ void shell::stop() {
 
 status_report shell::report() const {
   json out{{"component", component_->name},
-                       {"plugin", component_->file->id()},
-                       {"version", component_->file->version()},
-                       {"sha256", component_->file->sha256_hex()},
-                       {"kind", component_->connector ? "connector" : "agent"},
-                       {"executor", to_string(component_->executor)},
-                       {"state", state_},
-                       {"queued", queue_.size() + moment_.size()},
-                       {"parked", parked_},
-                       {"steps", steps_},
-                       {"failed_steps", failed_steps_},
-                       {"dead_letters", dead_},
-                       {"restarts", restarts_},
-                       {"throttled", throttled_},
-                       {"abandoned_threads", abandoned_},
-                       {"memory_bytes", memory_bytes_},
-                       {"last_error", last_error_},
+           {"plugin", component_->file->id()},
+           {"version", component_->file->version()},
+           {"sha256", component_->file->sha256_hex()},
+           {"kind", component_->connector ? "connector" : "agent"},
+           {"executor", to_string(component_->executor)},
+           {"state", state_},
+           {"queued", queue_.size() + moment_.size()},
+           {"parked", parked_},
+           {"steps", steps_},
+           {"failed_steps", failed_steps_},
+           {"dead_letters", dead_},
+           {"restarts", restarts_},
+           {"throttled", throttled_},
+           {"abandoned_threads", abandoned_},
+           {"memory_bytes", memory_bytes_},
+           {"last_error", last_error_},
            {"swaps", swaps_},
            {"swaps_back", swaps_back_},
            {"last_pause_us", last_pause_.count()}};

@@ -38,9 +38,9 @@ struct caught_up {
   std::optional<error> failed; ///< the version cannot run at all
   std::shared_ptr<step> start;
   memory_view memory;
-  bool memory_known = false; ///< false: it stays as it is
-  std::size_t absorbed = 0;  ///< steps
-  json gap = json::array();  ///< what was not, as sentences
+  bool memory_known = false;                 ///< false: it stays as it is
+  std::size_t absorbed = 0;                  ///< steps
+  json gap = json::array();                  ///< what was not, as sentences
   std::map<std::uint64_t, std::string> tags; ///< of open questions, for this version
 };
 
@@ -53,8 +53,8 @@ struct changeover {
   candidate next;
   enum class phase { creating, draining, switching } at = phase::creating;
   bool cancelled_questions = false;
-  bool counting = false;      ///< the open questions
-  bool old_is_quiet = false;  ///< the running version said its last
+  bool counting = false;     ///< the open questions
+  bool old_is_quiet = false; ///< the running version said its last
   std::chrono::steady_clock::time_point drain_until{};
   std::chrono::steady_clock::time_point pause_began{};
   std::string snapshot;
@@ -76,22 +76,25 @@ struct probation {
 
 class shell final : public host_actor<shell_handle> {
 public:
-  shell(caf::actor_config& config, environment env, std::shared_ptr<const component> what);
+  shell(caf::actor_config& config, environment env,
+        std::shared_ptr<const component> what);
 
   behavior_type make_behavior() override;
 
   void on_exit() override;
 
 private:
-  // -- starting ------------------------------------------------------------------------------
+  // -- starting
+  // ------------------------------------------------------------------------------
 
   void make_executor();
 
   /// Reads memory and what is unfinished in one unit, so that nothing falls between.
   void load();
 
-  /// A delivery found in its row after a start. A write that may have been handed out before is
-  /// never handed out again: what became of it is unknown until it is looked up.
+  /// A delivery found in its row after a start. A write that may have been handed out
+  /// before is never handed out again: what became of it is unknown until it is looked
+  /// up.
   void admit_again(dispatch::delivery d);
 
   void answer_unknown(dispatch::delivery d, std::string why);
@@ -99,9 +102,10 @@ private:
   instance_host callbacks(std::uint64_t generation, const voice_flag& says);
 
   /// From a connector's own thread: durable first, then the POSTED event says so.
-  static cdk_status post(const environment& env, const std::shared_ptr<const component>& what,
-                         plugin_records& records, const caf::actor& self, std::string text,
-                         std::string cookie);
+  static cdk_status post(const environment& env,
+                         const std::shared_ptr<const component>& what,
+                         plugin_records& records, const caf::actor& self,
+                         std::string text, std::string cookie);
 
   void create_instance();
 
@@ -111,14 +115,16 @@ private:
   /// A step is over and recorded.
   void next();
 
-  /// Throws the instance away and makes a new one after a backoff, unless that happened too
-  /// often: then the component stands still, visibly, and its deliveries stay in their rows.
+  /// Throws the instance away and makes a new one after a backoff, unless that happened
+  /// too often: then the component stands still, visibly, and its deliveries stay in
+  /// their rows.
   void instance_failed(const std::string& why);
 
   /// How the first activation went; later ones are told to nobody.
   void tell_started(const std::optional<error>& refused);
 
-  // -- the queue -----------------------------------------------------------------------------
+  // -- the queue
+  // -----------------------------------------------------------------------------
 
   void accept(dispatch::delivery d);
 
@@ -128,22 +134,24 @@ private:
 
   void pump();
 
-  /// A component that asked for more than its allowance waits with its deliveries: nothing of it is
-  /// lost.
+  /// A component that asked for more than its allowance waits with its deliveries:
+  /// nothing of it is lost.
   bool waits_for_allowance();
 
   static std::string too_much(const component& what);
 
-  /// The next delivery. Each key keeps its order; a retry blocks its key alone. Across keys what
-  /// belongs to a case goes first, because somebody waits for it, then the oldest.
+  /// The next delivery. Each key keeps its order; a retry blocks its key alone. Across
+  /// keys what belongs to a case goes first, because somebody waits for it, then the
+  /// oldest.
   std::deque<job>::iterator choose();
 
-  // -- one step ------------------------------------------------------------------------------
+  // -- one step
+  // ------------------------------------------------------------------------------
 
   void run(job j);
 
-  /// A thread that does not come back: its step never happened, it is left behind with its
-  /// instance, and a new instance takes over on a new thread.
+  /// A thread that does not come back: its step never happened, it is left behind with
+  /// its instance, and a new instance takes over on a new thread.
   void overrun(const std::shared_ptr<step>& s);
 
   static logging::fields subject_of(const std::string& component,
@@ -163,26 +171,29 @@ private:
   /// For the comparison of versions.
   void take_note(const step& s, const job& j);
 
-  // -- failures ------------------------------------------------------------------------------
+  // -- failures
+  // ------------------------------------------------------------------------------
 
   void retry(job j, const std::string& why, std::uint32_t after_ms);
 
-  /// The event made the instance fail: once more, then it is a dead letter. A write is not
-  /// handed out again.
+  /// The event made the instance fail: once more, then it is a dead letter. A write is
+  /// not handed out again.
   void failed(job j, errc code, const std::string& why);
 
   void note_attempt(const job& j);
 
   void bury(const job& j, errc code, const std::string& why);
 
-  // -- another version (shell_swap.cpp) -------------------------------------------------------
+  // -- another version (shell_swap.cpp)
+  // -------------------------------------------------------
 
   caf::result<answer> begin_swap(const std::shared_ptr<const replacement>& order);
   caf::result<answer> end_probation_by(const end_probation& how);
   /// Creates the version of `change_` beside the running one.
   void create_beside(std::chrono::milliseconds most, bool ask_it);
   void is_beside(std::uint64_t number, std::shared_ptr<instance> object, std::string why);
-  /// Between two steps: begins the switch if nothing stands in its way. True: no step now.
+  /// Between two steps: begins the switch if nothing stands in its way. True: no step
+  /// now.
   bool switches();
   void count_questions();
   void cut_over();
@@ -208,7 +219,8 @@ private:
   ledger::record swap_record(const char* what, const component& to, json detail) const;
   answer told_of(const char* what, json detail) const;
 
-  // -- stopping ------------------------------------------------------------------------------
+  // -- stopping
+  // ------------------------------------------------------------------------------
 
   void stop();
 
@@ -249,9 +261,10 @@ private:
   std::uint64_t abandoned_ = 0;
   bool waiting_ = false;
   std::uint64_t throttled_ = 0;
-  std::uint64_t generation_ = 0; ///< of the instance, so that a late word of an old one is known
+  std::uint64_t generation_ =
+      0; ///< of the instance, so that a late word of an old one is known
   std::uint64_t generations_ = 0;
-  std::string ended_;            ///< how its process ended while a step was being recorded
+  std::string ended_; ///< how its process ended while a step was being recorded
   voice_flag says_ = std::make_shared<std::atomic<voice>>(voice::active);
   bool watched_ = false; ///< its steps run on a thread that can be left behind
 
@@ -261,7 +274,8 @@ private:
   std::optional<probation> probation_;
   std::unique_ptr<changeover> change_;
   std::uint64_t changes_ = 0;
-  std::map<std::uint64_t, std::string> tags_; ///< of answers that another version asked for
+  std::map<std::uint64_t, std::string>
+      tags_; ///< of answers that another version asked for
   std::uint64_t swaps_ = 0;
   std::uint64_t swaps_back_ = 0;
   std::chrono::microseconds last_pause_{0};
@@ -273,7 +287,7 @@ private:
   };
   std::shared_ptr<ending> endings_ = std::make_shared<ending>();
   std::shared_ptr<std::atomic<std::uint64_t>> log_count_ =
-    std::make_shared<std::atomic<std::uint64_t>>(0);
+      std::make_shared<std::atomic<std::uint64_t>>(0);
 };
 
 } // namespace crossdock::host

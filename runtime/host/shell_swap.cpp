@@ -26,6 +26,15 @@ std::string why_of(const step& s) {
   return s.message.empty() ? "status " + std::to_string(s.status) : s.message;
 }
 
+/// A row is there while another file runs than the configuration names.
+result<void> write_if_other(ledger::transaction& tx, const release_row& row) {
+  if (row.sha256 == row.previous_sha256) {
+    return {}; // other settings of the same file
+  }
+  return row.sha256 == row.configured ? forget_release(tx, row.component)
+                                      : write(tx, row);
+}
+
 void tell_gap(json& gap, std::string what) {
   if (gap.size() < gap_told) {
     gap.push_back(std::move(what));
@@ -36,7 +45,8 @@ void tell_gap(json& gap, std::string what) {
 
 } // namespace
 
-// -- beside the running version ----------------------------------------------------------
+// -- beside the running version
+// ----------------------------------------------------------
 
 caf::result<answer> shell::begin_swap(const std::shared_ptr<const replacement>& order) {
   if (stopping_ || !loaded_) {
@@ -46,10 +56,11 @@ caf::result<answer> shell::begin_swap(const std::shared_ptr<const replacement>& 
     return refusal(errc::busy, "another version is taking over at this moment");
   }
   if (probation_) {
-    return refusal(errc::conflict,
-                   component_->file->release() + " is on probation until " +
-                       to_rfc3339(probation_->until) +
-                       ": keep it or take it back first (crossdock plugin keep | rollback)");
+    return refusal(
+        errc::conflict,
+        component_->file->release() + " is on probation until " +
+            to_rfc3339(probation_->until) +
+            ": keep it or take it back first (crossdock plugin keep | rollback)");
   }
   change_ = std::make_unique<changeover>();
   change_->order = order;
@@ -84,7 +95,8 @@ void shell::create_beside(std::chrono::milliseconds most, bool ask_it) {
     std::string report;
     if (ask_it && (*made)->probe(1, report) < 0) {
       created(std::shared_ptr<instance>(),
-              "its probe of configuration and dependencies failed: " + clean_text(report, 500));
+              "its probe of configuration and dependencies failed: " +
+                  clean_text(report, 500));
       made->reset();
       return;
     }
@@ -113,7 +125,8 @@ void shell::is_beside(std::uint64_t number, std::shared_ptr<instance> object,
   pump();
 }
 
-// -- the switch ---------------------------------------------------------------------------
+// -- the switch
+// ---------------------------------------------------------------------------
 
 bool shell::switches() {
   if (!change_ || change_->at == changeover::phase::creating) {
@@ -146,8 +159,8 @@ void shell::count_questions() {
     return;
   }
   c.counting = true;
-  const bool cancel =
-      component_->in_flight == in_flight::cancel && !std::exchange(c.cancelled_questions, true);
+  const bool cancel = component_->in_flight == in_flight::cancel &&
+                      !std::exchange(c.cancelled_questions, true);
   auto open = std::make_shared<std::size_t>(0);
   ledger::unit u;
   u.name = "host.in_flight";
@@ -162,26 +175,27 @@ void shell::count_questions() {
     return {};
   };
   // Answers that were handed out until then are in the queue before this runs.
-  u.applied = after_what_came([this, open, number = c.number](const result<ledger::receipt>& r) {
-    if (!change_ || change_->number != number) {
-      return;
-    }
-    const bool answers_wait =
-        std::any_of(queue_.begin(), queue_.end(), [](const job& j) {
-          return j.row->kind == dispatch::delivery_kind::result;
-        });
-    if (r && *open == 0 && !answers_wait && !busy_) {
-      change_->counting = true; // for good
-      cut_over();
-      return;
-    }
-    delayed_send(this, 2ms, task{[this, number] {
-                   if (change_ && change_->number == number) {
-                     change_->counting = false;
-                     pump();
-                   }
-                 }});
-  });
+  u.applied =
+      after_what_came([this, open, number = c.number](const result<ledger::receipt>& r) {
+        if (!change_ || change_->number != number) {
+          return;
+        }
+        const bool answers_wait =
+            std::any_of(queue_.begin(), queue_.end(), [](const job& j) {
+              return j.row->kind == dispatch::delivery_kind::result;
+            });
+        if (r && *open == 0 && !answers_wait && !busy_) {
+          change_->counting = true; // for good
+          cut_over();
+          return;
+        }
+        delayed_send(this, 2ms, task{[this, number] {
+                       if (change_ && change_->number == number) {
+                         change_->counting = false;
+                         pump();
+                       }
+                     }});
+      });
   env_.store->submit(std::move(u));
 }
 
@@ -196,10 +210,10 @@ void shell::cut_over() {
     old_is_quiet(c.number, std::nullopt, "");
     return;
   }
-  const auto quiet = on_own_turn([this, number = c.number](std::optional<error> why,
-                                                           std::string snapshot) {
-    old_is_quiet(number, why, std::move(snapshot));
-  });
+  const auto quiet = on_own_turn(
+      [this, number = c.number](std::optional<error> why, std::string snapshot) {
+        old_is_quiet(number, why, std::move(snapshot));
+      });
   const auto deadline = std::chrono::duration_cast<std::chrono::nanoseconds>(
       (env_.time->now() + c.order->pause_max / 2).time_since_epoch());
   executor_->run([object = instance_, deadline, quiet] {
@@ -231,15 +245,16 @@ void shell::old_is_quiet(std::uint64_t number, const std::optional<error>& why,
   auto start = std::make_shared<step>(
       c.next.what, env_.words,
       env_.exchange->new_request_ids(c.next.what->limits.effects_max),
-      std::make_shared<seeded_random>(seed_ = env_.random->next()), memory_, memory_bytes_,
-      env_.time->now());
+      std::make_shared<seeded_random>(seed_ = env_.random->next()), memory_,
+      memory_bytes_, env_.time->now());
   const auto done = on_own_turn([this, number, start](std::optional<error> failure) {
     switch_over(number, start, failure);
   });
-  c.next.runs->run([object = c.next.object, state = c.snapshot, schema = component_->state_schema,
-                    memory = memory_, start, done,
+  c.next.runs->run([object = c.next.object, state = c.snapshot,
+                    schema = component_->state_schema, memory = memory_, start, done,
                     deadline = env_.time->now() + c.next.what->limits.step_hard] {
-    if (auto r = object->restore(static_cast<std::uint32_t>(schema), state, *memory); !r) {
+    if (auto r = object->restore(static_cast<std::uint32_t>(schema), state, *memory);
+        !r) {
       done(std::optional(r.error()));
       return;
     }
@@ -273,9 +288,9 @@ void shell::switch_over(std::uint64_t number, const std::shared_ptr<step>& start
   const auto now = env_.time->now();
   const auto before = component_;
   const auto state_schema = component_->state_schema;
-  probation_ = probation{before,         order.configured,      order.by, c.snapshot,
-                         state_schema,   step_number_,          now,      now + order.probation,
-                         std::exchange(vitals_, {})};
+  probation_ = probation{before,     order.configured,      order.by,
+                         c.snapshot, state_schema,          step_number_,
+                         now,        now + order.probation, std::exchange(vitals_, {})};
   const release_row row{component_->name,
                         order.configured,
                         order.next->file->file().string(),
@@ -297,7 +312,8 @@ void shell::switch_over(std::uint64_t number, const std::shared_ptr<step>& start
   }
   const auto pause_began = c.pause_began;
   take_place();
-  last_pause_ = std::chrono::duration_cast<std::chrono::microseconds>(steady::now() - pause_began);
+  last_pause_ =
+      std::chrono::duration_cast<std::chrono::microseconds>(steady::now() - pause_began);
   detail["pause_us"] = last_pause_.count();
   ++swaps_;
   auto r = swap_record("switched", *component_, detail);
@@ -305,11 +321,15 @@ void shell::switch_over(std::uint64_t number, const std::shared_ptr<step>& start
   ledger::unit u;
   u.name = "host.swap";
   u.cls = ledger::record_class::a;
-  u.apply = [r = std::move(r), row, start, env = env_, what = component_, records = records_,
-             line = line_of(++step_number_, seed_, *start)](
+  u.apply = [r = std::move(r), row, start, env = env_, what = component_,
+             records = records_, line = line_of(++step_number_, seed_, *start)](
                 ledger::transaction& tx) -> result<void> {
-    if (auto written = write(tx, row); !written) {
-      return written;
+    // Other settings of the same file are those of the configuration: nothing to
+    // remember.
+    if (row.sha256 != row.previous_sha256) {
+      if (auto written = write(tx, row); !written) {
+        return written;
+      }
     }
     if (auto seq = tx.append(r); !seq) {
       return std::move(seq).error();
@@ -334,8 +354,8 @@ void shell::switch_over(std::uint64_t number, const std::shared_ptr<step>& start
     detail["seq"] = done->first_seq;
     told.deliver(told_of("switched", std::move(detail)));
   });
-  // Units are applied in the order they are handed in: steps of the new version come after
-  // this one, so nothing has to wait for the disk.
+  // Units are applied in the order they are handed in: steps of the new version come
+  // after this one, so nothing has to wait for the disk.
   env_.store->submit(std::move(u));
   remember(start->changes);
   spdlog::info("{}: {} took over from {} in {} us; on probation until {}", label(),
@@ -390,12 +410,13 @@ void shell::call_off(const error& why) {
   const auto release = c->next.what->file->release();
   const bool back = c->order == nullptr;
   retire(std::move(c->next.runs), std::move(c->next.object));
-  records_->write(back ? "rollback_failed" : "swap_called_off", release + ": " + why.describe());
+  records_->write(back ? "rollback_failed" : "swap_called_off",
+                  release + ": " + why.describe());
   spdlog::error("{}: {} did not take over: {}", label(), release, why.describe());
   if (c->told.pending()) {
     c->told.deliver(refusal(why.code(), "nothing was changed, " +
-                                            component_->file->release() + " goes on: " +
-                                            why.message()));
+                                            component_->file->release() +
+                                            " goes on: " + why.message()));
   }
   if (back) {
     // The version before cannot run here any more: the one that failed is made again.
@@ -422,7 +443,8 @@ void shell::call_off(const error& why) {
   // The running version was told to stop: back to work.
   const auto resumed = on_own_turn([this](std::optional<error> failure) {
     if (failure) {
-      instance_failed("it does not go on after a swap was called off: " + failure->message());
+      instance_failed("it does not go on after a swap was called off: " +
+                      failure->message());
       return;
     }
     next();
@@ -466,10 +488,12 @@ void shell::too_late(std::uint64_t number) {
   if (c.next.what->executor != executor_kind::process) {
     static_cast<void>(c.next.object.reset());
   }
-  call_off(error(errc::timeout, std::string("it did not return from ") + where + " in time"));
+  call_off(
+      error(errc::timeout, std::string("it did not return from ") + where + " in time"));
 }
 
-// -- probation ----------------------------------------------------------------------------
+// -- probation
+// ----------------------------------------------------------------------------
 
 void shell::watch_probation() {
   if (!probation_ || change_ || stopping_) {
@@ -486,7 +510,8 @@ void shell::watch_probation() {
 
 caf::result<answer> shell::end_probation_by(const end_probation& how) {
   if (!probation_) {
-    return refusal(errc::conflict, "no version of " + component_->name + " is on probation");
+    return refusal(errc::conflict,
+                   "no version of " + component_->name + " is on probation");
   }
   if (change_) {
     return refusal(errc::busy, "another version is taking over at this moment");
@@ -500,7 +525,8 @@ caf::result<answer> shell::end_probation_by(const end_probation& how) {
   return told;
 }
 
-void shell::keep_version(const std::string& by, caf::typed_response_promise<answer> told) {
+void shell::keep_version(const std::string& by,
+                         caf::typed_response_promise<answer> told) {
   const auto p = *std::exchange(probation_, std::nullopt);
   release_row row{component_->name,
                   p.configured,
@@ -522,11 +548,7 @@ void shell::keep_version(const std::string& by, caf::typed_response_promise<answ
   u.name = "host.keep";
   u.cls = ledger::record_class::a;
   u.apply = [row, r = std::move(r)](ledger::transaction& tx) -> result<void> {
-    if (row.sha256 == row.configured) {
-      if (auto done = forget_release(tx, row.component); !done) {
-        return done;
-      }
-    } else if (auto done = write(tx, row); !done) {
+    if (auto done = write_if_other(tx, row); !done) {
       return done;
     }
     auto seq = tx.append(r);
@@ -542,7 +564,8 @@ void shell::keep_version(const std::string& by, caf::typed_response_promise<answ
   spdlog::info("{}: {} is permanent", label(), component_->file->release());
 }
 
-// -- the way back --------------------------------------------------------------------------
+// -- the way back
+// --------------------------------------------------------------------------
 
 void shell::roll_back(const std::string& why, const std::string& by,
                       caf::typed_response_promise<answer> told) {
@@ -563,15 +586,19 @@ void shell::catch_up() {
   c.at = changeover::phase::switching;
   c.pause_began = steady::now();
   busy_ = true;
-  const auto done = on_own_turn([this, number = c.number](std::shared_ptr<caught_up> learnt) {
-    switch_back(number, learnt);
-  });
+  const auto done =
+      on_own_turn([this, number = c.number](std::shared_ptr<caught_up> learnt) {
+        switch_back(number, learnt);
+      });
+  const bool same_schema = c.next.what->state_schema == component_->state_schema ||
+                           c.next.what->restores_from.contains(component_->state_schema);
   auto learn = [object = c.next.object, what = c.next.what, store = env_.store,
                 words = env_.words, done, after = probation_->after_step,
                 snapshot = probation_->snapshot, schema = probation_->state_schema,
                 is = memory_, seed = seed_ = env_.random->next(), newest = step_number_,
-                requests = env_.exchange->new_request_ids(c.next.what->limits.effects_max),
-                now = env_.time->now(), same_schema = c.next.what->restores_from.contains(component_->state_schema)] {
+                requests =
+                    env_.exchange->new_request_ids(c.next.what->limits.effects_max),
+                now = env_.time->now(), same_schema] {
     auto out = std::make_shared<caught_up>();
     const auto fail = [&](error why) {
       out->failed = std::move(why);
@@ -587,7 +614,11 @@ void shell::catch_up() {
       fail(std::move(entries).error());
       return;
     }
-    const bool whole = entries->empty() ? newest == after : entries->front().n <= after + 1;
+    // A connector's step speaks to the system of record: it is never run again. What it
+    // remembers (a cursor) was true when it was recorded, whoever recorded it.
+    const bool reaches_back =
+        entries->empty() ? newest == after : entries->front().n <= after + 1;
+    const bool whole = reaches_back && !(what->connector && same_schema);
     memory_view memory = *is;
     if (whole) {
       auto was = memory_before(**db, what->name, *entries);
@@ -597,11 +628,13 @@ void shell::catch_up() {
       }
       memory = *std::move(was);
     } else if (!same_schema) {
-      fail(error(errc::version, "its memory was changed to a schema that the version before "
-                                "does not read, and the journal no longer reaches back"));
+      fail(error(errc::version,
+                 "its memory was changed to a schema that the version before "
+                 "does not read, and the journal no longer reaches back"));
       return;
     }
-    if (auto r = object->restore(static_cast<std::uint32_t>(schema), snapshot, memory); !r) {
+    if (auto r = object->restore(static_cast<std::uint32_t>(schema), snapshot, memory);
+        !r) {
       fail(r.error());
       return;
     }
@@ -613,8 +646,8 @@ void shell::catch_up() {
     for (const auto& [key, value] : *base) {
       bytes += key.size() + value.bytes.size();
     }
-    out->start = std::make_shared<step>(what, words, requests,
-                                        std::make_shared<seeded_random>(seed), base, bytes, now);
+    out->start = std::make_shared<step>(
+        what, words, requests, std::make_shared<seeded_random>(seed), base, bytes, now);
     object->handle(*out->start, describe(start, text, now, now + what->limits.step_hard));
     if (out->start->status < 0) {
       fail(error(errc::plugin, "START: " + why_of(*out->start)));
@@ -624,9 +657,19 @@ void shell::catch_up() {
     object->remembered();
     out->memory = memory;
     out->memory_known = true;
+    if (what->connector) {
+      if (!same_schema) {
+        tell_gap(out->gap,
+                 "its memory is as it was at the swap: what it reads again, intake knows "
+                 "by its id");
+      }
+      done(out);
+      return;
+    }
     if (!whole) {
-      tell_gap(out->gap, "the journal no longer reaches back to the swap: its memory is what "
-                         "the other version left");
+      tell_gap(out->gap,
+               "the journal no longer reaches back to the swap: its memory is what "
+               "the other version left");
       done(out);
       return;
     }
@@ -648,7 +691,8 @@ void shell::catch_up() {
       } else if (how == replay::fed::handled && again.last().status < 0) {
         tell_gap(out->gap, where() + ": " + why_of(again.last()));
         if (again.last().status == CDK_E_FATAL || again.last().status == CDK_E_DEADLINE) {
-          out->failed = error(errc::plugin, "it failed while it caught up: " + why_of(again.last()));
+          out->failed = error(errc::plugin,
+                              "it failed while it caught up: " + why_of(again.last()));
           break;
         }
       } else if (how == replay::fed::handled) {
@@ -721,7 +765,8 @@ void shell::switch_back(std::uint64_t number, const std::shared_ptr<caught_up>& 
   watched_ = component_->executor != executor_kind::process;
   vitals_ = p.was;
   ++swaps_back_;
-  last_pause_ = std::chrono::duration_cast<std::chrono::microseconds>(steady::now() - pause_began);
+  last_pause_ =
+      std::chrono::duration_cast<std::chrono::microseconds>(steady::now() - pause_began);
   detail["pause_us"] = last_pause_.count();
   detail["from"] = after->file->release();
   tags_.merge(learnt->tags);
@@ -742,19 +787,18 @@ void shell::switch_back(std::uint64_t number, const std::shared_ptr<caught_up>& 
                         p.state_schema,
                         ""};
   // As one step, so that the journal's chain of memory has no hole.
-  auto all = std::make_shared<step>(component_, env_.words, 0, env_.random, memory_, memory_bytes_,
-                                    env_.time->now());
+  auto all = std::make_shared<step>(component_, env_.words, 0, env_.random, memory_,
+                                    memory_bytes_, env_.time->now());
   all->changes = changes;
   all->effects = learnt->start->effects;
   ledger::unit u;
   u.name = "host.rollback";
   u.cls = ledger::record_class::a;
-  u.apply = [r = std::move(r), row, all, env = env_, what = component_, records = records_,
-             line = line_of(++step_number_, seed_, *all)](
+  u.apply = [r = std::move(r), row, all, env = env_, what = component_,
+             records = records_, line = line_of(++step_number_, seed_, *all)](
                 ledger::transaction& tx) -> result<void> {
-    auto kept = row.sha256 == row.configured ? forget_release(tx, row.component) : write(tx, row);
-    if (!kept) {
-      return kept;
+    if (auto done = write_if_other(tx, row); !done) {
+      return done;
     }
     if (auto seq = tx.append(r); !seq) {
       return std::move(seq).error();
@@ -769,12 +813,13 @@ void shell::switch_back(std::uint64_t number, const std::shared_ptr<caught_up>& 
     }
     return {};
   };
-  u.durable = on_own_turn([this, told, detail](const result<ledger::receipt>& done) mutable {
-    if (told.pending()) {
-      told.deliver(done ? told_of("rolled_back", std::move(detail))
-                        : refusal(done.error().code(), done.error().describe()));
-    }
-  });
+  u.durable =
+      on_own_turn([this, told, detail](const result<ledger::receipt>& done) mutable {
+        if (told.pending()) {
+          told.deliver(done ? told_of("rolled_back", std::move(detail))
+                            : refusal(done.error().code(), done.error().describe()));
+        }
+      });
   env_.store->submit(std::move(u));
   // Its instance has lived through this already: the host's copy alone catches up.
   memory_bytes_ = static_cast<std::size_t>(static_cast<std::ptrdiff_t>(memory_bytes_) +
@@ -790,9 +835,11 @@ void shell::switch_back(std::uint64_t number, const std::shared_ptr<caught_up>& 
   next();
 }
 
-// -- words -----------------------------------------------------------------------------------
+// -- words
+// -----------------------------------------------------------------------------------
 
-ledger::record shell::swap_record(const char* what, const component& to, json detail) const {
+ledger::record shell::swap_record(const char* what, const component& to,
+                                  json detail) const {
   ledger::record r;
   r.kind = "swap";
   r.cls = ledger::record_class::a;

@@ -48,7 +48,9 @@ void vitals::decided(bool wanted) {
 }
 
 double vitals::failed_share() const {
-  return took_.empty() ? 0 : static_cast<double>(failures_) / static_cast<double>(took_.size());
+  return took_.empty()
+             ? 0
+             : static_cast<double>(failures_) / static_cast<double>(took_.size());
 }
 
 std::chrono::microseconds vitals::p99() const {
@@ -109,9 +111,9 @@ std::optional<std::string> worse(const vitals& before, const vitals& since) {
   }
   if (since.unwanted() >= unwanted_to_tell) {
     const auto share = [](const vitals& v) {
-      return v.decisions() == 0 ? 0.0
-                                : static_cast<double>(v.unwanted()) /
-                                      static_cast<double>(v.decisions());
+      return v.decisions() == 0
+                 ? 0.0
+                 : static_cast<double>(v.unwanted()) / static_cast<double>(v.decisions());
     };
     if (share(since) > 2 * std::max(share(before), 0.1)) {
       return fmt::format("{} of {} decided proposals were not wanted ({:.0f} % before)",
@@ -122,8 +124,9 @@ std::optional<std::string> worse(const vitals& before, const vitals& since) {
     const auto was = before.p99();
     const auto is = since.p99();
     if (is > 3 * was && is > slow) {
-      return fmt::format("the slowest hundredth of its steps takes {} us or more ({} before)",
-                         is.count(), was.count());
+      return fmt::format(
+          "the slowest hundredth of its steps takes {} us or more ({} before)",
+          is.count(), was.count());
     }
   }
   if (since.confidences() >= confidences_to_compare &&

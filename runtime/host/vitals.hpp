@@ -49,13 +49,13 @@ private:
   std::uint64_t refused_ = 0;
 };
 
-/// Population stability index of two distributions over the same bins: 0 equal, above 0.25
-/// shifted (Siddiqi, Credit Risk Scorecards, 2006). Empty bins count as 0.5 %.
+/// Population stability index of two distributions over the same bins: 0 equal, above
+/// 0.25 shifted (Siddiqi, Credit Risk Scorecards, 2006). Empty bins count as 0.5 %.
 double stability_index(const std::array<double, 10>& before,
                        const std::array<double, 10>& after);
 
-/// What is worse since another version took over, as a sentence; nothing is. Compares with
-/// what was before as far as there was enough of it.
+/// What is worse since another version took over, as a sentence; nothing is. Compares
+/// with what was before as far as there was enough of it.
 std::optional<std::string> worse(const vitals& before, const vitals& since);
 
 } // namespace crossdock::host

@@ -635,6 +635,10 @@ private:
     env.routes = [this](const std::vector<flow::definition_ptr>& flows) {
       return make_routes(*parts_.words, components_->now(), flows);
     };
+    env.reconfigure = [this](const std::string& by, const config& fresh,
+                             const std::vector<std::string>& components, bool dry_run) {
+      return swaps_->reconfigure(by, fresh, components, dry_run);
+    };
     env.after = [](const rules& now) { set_log_level(now.source.log_level); };
     reloader_ = std::make_unique<reloader>(std::move(env));
   }

@@ -1,10 +1,11 @@
 #include "node/reload.hpp"
 
 #include "base/digest.hpp"
-#include "flow/store.hpp"
 #include "flow/single_proposal.hpp"
+#include "flow/store.hpp"
 
 #include <algorithm>
+#include <array>
 #include <map>
 
 namespace crossdock::node {
@@ -191,6 +192,58 @@ error all_of(const std::vector<change>& refused, const std::filesystem::path& fi
   return out;
 }
 
+/// What of a component changes as a swap to the same file does.
+constexpr std::array settings{"config", "grant", "executor", "process_memory_mib",
+                              "effects_per_s"};
+
+/// Components of the same files whose settings differ; these settings are made equal in
+/// `after`, so that what else differs is found.
+std::vector<change> take_settings(const json& before, json& after,
+                                  std::vector<std::string>& components) {
+  std::vector<change> out;
+  const auto list_of = [](const json& in, const char* name) {
+    const auto it = in.find(name);
+    return it != in.end() && it->is_array() ? it->size() : 0;
+  };
+  for (std::size_t i = 0;
+       i < std::min(list_of(before, "plugin"), list_of(after, "plugin")); ++i) {
+    const auto& was = before["plugin"][i];
+    auto& is = after["plugin"][i];
+    for (std::size_t j = 0;
+         j < std::min(list_of(was, "component"), list_of(is, "component")); ++j) {
+      const auto& a = was["component"][j];
+      auto& b = is["component"][j];
+      if (text_or(a, "id") != text_or(b, "id") ||
+          text_or(was, "file") != text_or(is, "file")) {
+        continue;
+      }
+      bool differs = false;
+      for (const auto* name : settings) {
+        const auto x = a.find(name);
+        const auto y = b.find(name);
+        const auto was_there = x != a.end();
+        const auto is_there = y != b.end();
+        if (was_there == is_there && (!was_there || *x == *y)) {
+          continue;
+        }
+        differs = true;
+        out.push_back({"plugin." + std::to_string(i) + ".component." + text_or(a, "id") +
+                           "." + name,
+                       was_there ? "(not shown)" : "", is_there ? "(not shown)" : ""});
+        if (was_there) {
+          b[name] = *x;
+        } else {
+          b.erase(name);
+        }
+      }
+      if (differs) {
+        components.push_back(text_or(a, "id"));
+      }
+    }
+  }
+  return out;
+}
+
 } // namespace
 
 std::shared_ptr<const rules> make_rules(config source, gate::policy policy,
@@ -216,7 +269,9 @@ difference differences(const rules& before, const checked& after) {
   const auto& old = before.source;
   const auto& fresh = *after.source;
   difference d;
-  d.refused = fixed_differences(old.document, fresh.document);
+  auto rest = fresh.document;
+  d.changes = take_settings(old.document, rest, d.components);
+  d.refused = fixed_differences(old.document, rest);
   if (old.allowed != fresh.allowed && d.refused.empty()) {
     d.refused.push_back({"plugins.lock", "", ""});
   }
@@ -301,11 +356,24 @@ result<json> reloader::reload(const std::string& by, bool dry_run) {
   if (!routes) {
     return std::move(routes).error().at("file", file.string());
   }
+  json reconfigured = json::array();
+  if (!d.components.empty()) {
+    auto done = env_.reconfigure(by, *after.source, d.components, dry_run);
+    if (!done) {
+      return std::move(done).error().at("file", file.string());
+    }
+    reconfigured = *std::move(done);
+    routes = env_.routes(after.flows); // by what they are granted now
+    if (!routes) {
+      return std::move(routes).error().at("file", file.string());
+    }
+  }
   const bool changed =
       !d.changes.empty() || before->source.sha256 != after.source->sha256;
   json told{{"changed", changed},
             {"dry_run", dry_run},
             {"changes", to_json(d.changes)},
+            {"components", std::move(reconfigured)},
             {"warnings", after.warnings}};
   if (dry_run || !changed) {
     return told;

@@ -29,7 +29,8 @@ struct change {
 
 struct difference {
   std::vector<change> changes;
-  std::vector<change> refused; ///< what cannot change while the node runs
+  std::vector<change> refused;         ///< what cannot change while the node runs
+  std::vector<std::string> components; ///< whose settings changed
 };
 
 /// What of the document cannot change live; policy, flows, autonomy, principals and the
@@ -50,6 +51,12 @@ struct reload_environment {
   std::function<result<std::shared_ptr<const dispatch::routes>>(
       const std::vector<flow::definition_ptr>&)>
       routes;
+  /// Puts other settings (config, grant, executor, limits) of components in force, one
+  /// after the other, as a swap to the same file; all of them or none. With `dry_run`
+  /// only checks.
+  std::function<result<json>(const std::string& by, const config& fresh,
+                             const std::vector<std::string>& components, bool dry_run)>
+      reconfigure;
   /// Called once the new rules are in force and durable: the log level.
   std::function<void(const rules&)> after;
 };

@@ -26,7 +26,8 @@ component_config config_of(const config& c, const std::string& name) {
   return out;
 }
 
-/// Judges the file, and reads it again from the store: what runs later is what is kept there.
+/// Judges the file, and reads it again from the store: what runs later is what is kept
+/// there.
 result<admitted> keep_and_admit(const config& c, const fs::path& file) {
   const auto store = c.data / "plugins";
   auto first = admit(c, file, store, admitting::remember);
@@ -46,7 +47,8 @@ result<admitted> keep_and_admit(const config& c, const fs::path& file) {
     if (!opened) {
       return std::move(opened).error();
     }
-    if (auto put = opened->put(file.filename().string(), first->file->bytes(), *signatures);
+    if (auto put =
+            opened->put(file.filename().string(), first->file->bytes(), *signatures);
         !put) {
       return std::move(put).error();
     }
@@ -99,7 +101,8 @@ result<bool> ended_in_order(ledger::connection& db) {
 result<swaps::target> swaps::judge(const json& wanted) {
   const auto file = text_or(wanted, "file");
   if (file.empty()) {
-    return error(errc::invalid, "which file? the parameter \"file\" is missing").at("field", "file");
+    return error(errc::invalid, "which file? the parameter \"file\" is missing")
+        .at("field", "file");
   }
   const auto& in_force = env_.rules->now()->source;
   // The list of allowed files and the keys are read again: a new file is allowed by them.
@@ -114,7 +117,8 @@ result<swaps::target> swaps::judge(const json& wanted) {
   auto name = text_or(wanted, "component");
   if (name.empty()) {
     std::vector<std::string> here;
-    for (const auto& one : admitted->file->manifest().value("components", json::array())) {
+    for (const auto& one :
+         admitted->file->manifest().value("components", json::array())) {
       if (const auto id = text_or(one, "id"); env_.components->find(id)) {
         here.push_back(id);
       }
@@ -165,21 +169,22 @@ result<json> swaps::swap(const std::string& by, const json& wanted) {
     return std::move(t).error();
   }
   const auto& name = t->now->name;
-  const auto plan =
-      host::plan_swap(*t->now, *t->next, relied_on(*env_.components, *env_.rules->now(), name));
-  json out{{"component", name},
-           {"from", t->now->file->release()},
-           {"to", t->next->file->release()},
-           {"sha256", t->next->file->sha256_hex()},
-           {"executor", host::to_string(t->next->executor)},
-           {"in_flight", t->now->in_flight == host::in_flight::wait     ? "wait"
-                         : t->now->in_flight == host::in_flight::cancel ? "cancel"
-                                                                        : "carry"},
-           {"state_schema", {{"from", t->now->state_schema}, {"to", t->next->state_schema}}},
-           {"wider", list_of(plan.wider)},
-           {"notes", list_of(plan.notes)},
-           {"standing", t->standing},
-           {"dry_run", wanted.value("dry_run", false)}};
+  const auto plan = host::plan_swap(
+      *t->now, *t->next, relied_on(*env_.components, *env_.rules->now(), name));
+  json out{
+      {"component", name},
+      {"from", t->now->file->release()},
+      {"to", t->next->file->release()},
+      {"sha256", t->next->file->sha256_hex()},
+      {"executor", host::to_string(t->next->executor)},
+      {"in_flight", t->now->in_flight == host::in_flight::wait     ? "wait"
+                    : t->now->in_flight == host::in_flight::cancel ? "cancel"
+                                                                   : "carry"},
+      {"state_schema", {{"from", t->now->state_schema}, {"to", t->next->state_schema}}},
+      {"wider", list_of(plan.wider)},
+      {"notes", list_of(plan.notes)},
+      {"standing", t->standing},
+      {"dry_run", wanted.value("dry_run", false)}};
   if (!plan.refused.empty()) {
     error why(errc::conflict, t->next->file->release() + " cannot take over: " +
                                   plan.refused.front() + ". Nothing was changed");
@@ -191,12 +196,14 @@ result<json> swaps::swap(const std::string& by, const json& wanted) {
   const std::chrono::seconds window(wanted.value("rehearse_s", std::int64_t{3600}));
   const std::chrono::seconds probation(wanted.value("probation_s", std::int64_t{900}));
   if (window.count() < 0 || probation.count() < 1 || probation.count() > 86'400 * 7) {
-    return error(errc::invalid, "a rehearsal covers 0 s or more, a probation 1 s to 7 days")
+    return error(errc::invalid,
+                 "a rehearsal covers 0 s or more, a probation 1 s to 7 days")
         .at("field", window.count() < 0 ? "rehearse_s" : "probation_s");
   }
   if (t->next->connector) {
-    out["rehearsal"] = {{"left_out", "a connector is not rehearsed: it would speak to the "
-                                     "system of record"}};
+    out["rehearsal"] = {{"left_out",
+                         "a connector is not rehearsed: it would speak to the "
+                         "system of record"}};
   } else if (window.count() > 0) {
     auto seen = rehearse(*t, window);
     if (!seen) {
@@ -213,19 +220,21 @@ result<json> swaps::swap(const std::string& by, const json& wanted) {
   }
   if (!plan.wider.empty() && !wanted.value("accept_wider", false)) {
     return error(errc::denied, "it asks for more than the running version has (" +
-                                   plan.wider.front() + (plan.wider.size() > 1 ? ", ..." : "") +
+                                   plan.wider.front() +
+                                   (plan.wider.size() > 1 ? ", ..." : "") +
                                    "), and nobody accepted that. Nothing was changed")
         .at("remedy", "look at it with --dry-run, then --accept-wider");
   }
   if (const auto most = wanted.find("max_differing");
       most != wanted.end() && most->is_number_integer() && out.contains("rehearsal") &&
       out["rehearsal"].value("differ", std::int64_t{0}) > most->get<std::int64_t>()) {
-    return error(errc::conflict,
-                 fmt::format("{} of {} recorded steps would end differently, and at most {} may. "
-                             "Nothing was changed",
-                             out["rehearsal"]["differ"].get<std::int64_t>(),
-                             out["rehearsal"]["compared"].get<std::int64_t>(),
-                             most->get<std::int64_t>()));
+    return error(
+        errc::conflict,
+        fmt::format("{} of {} recorded steps would end differently, and at most {} may. "
+                    "Nothing was changed",
+                    out["rehearsal"]["differ"].get<std::int64_t>(),
+                    out["rehearsal"]["compared"].get<std::int64_t>(),
+                    most->get<std::int64_t>()));
   }
   auto order = std::make_shared<host::replacement>();
   order->next = t->next;
@@ -236,7 +245,8 @@ result<json> swaps::swap(const std::string& by, const json& wanted) {
   }
   {
     const std::lock_guard lock(mutex_);
-    if (const auto it = rehearsed_.find(t->next->file->sha256_hex()); it != rehearsed_.end()) {
+    if (const auto it = rehearsed_.find(t->next->file->sha256_hex());
+        it != rehearsed_.end()) {
       order->detail = it->second;
     }
   }
@@ -245,6 +255,56 @@ result<json> swaps::swap(const std::string& by, const json& wanted) {
     return done;
   }
   out.update(*done);
+  return out;
+}
+
+result<json> swaps::reconfigure(const std::string& by, const config& fresh,
+                                const std::vector<std::string>& components,
+                                bool dry_run) {
+  std::vector<std::shared_ptr<host::replacement>> orders;
+  json out = json::array();
+  for (const auto& name : components) {
+    const auto now = env_.components->find(name);
+    if (!now) {
+      return error(errc::not_found, "no component \"" + name + "\" runs on this node");
+    }
+    auto in = admit(fresh, now->file->file(), fresh.data / "plugins", admitting::look);
+    if (!in) {
+      return std::move(in).error();
+    }
+    auto next = component_of(*in, config_of(fresh, name), *env_.words);
+    if (!next) {
+      return std::move(next).error();
+    }
+    const auto plan = host::plan_swap(
+        *now, **next, relied_on(*env_.components, *env_.rules->now(), name));
+    if (!plan.refused.empty()) {
+      return error(errc::conflict, name + ": " + plan.refused.front());
+    }
+    auto order = std::make_shared<host::replacement>();
+    order->next = *next;
+    order->by = by;
+    order->detail = {{"settings", "changed"}, {"file_sha256", fresh.sha256}};
+    if (const auto it = env_.configured.find(name); it != env_.configured.end()) {
+      order->configured = it->second;
+    }
+    orders.push_back(std::move(order));
+    out.push_back({{"component", name},
+                   {"wider", list_of(plan.wider)},
+                   {"notes", list_of(plan.notes)}});
+  }
+  for (std::size_t i = 0; i < orders.size() && !dry_run; ++i) {
+    auto done = told(env_.replace(env_.shell(components[i]), orders[i]));
+    if (!done) {
+      for (; i > 0; --i) {
+        static_cast<void>(env_.end_probation(
+            env_.shell(components[i - 1]),
+            {false, by, "another component did not take its new settings"}));
+      }
+      return std::move(done).error();
+    }
+    out[i].update(*done);
+  }
   return out;
 }
 
@@ -272,6 +332,12 @@ result<json> swaps::back(const std::string& by, const json& wanted) {
     return error(errc::not_found, "no component \"" + name + "\" runs on this node")
         .at("field", "component");
   }
+  const auto tried =
+      env_.end_probation(env_.shell(name), {false, by, text_or(wanted, "reason")});
+  if (tried.code != static_cast<std::int32_t>(errc::conflict)) {
+    return told(tried);
+  }
+  // It is not on probation (any more).
   std::optional<host::release_row> row;
   {
     auto db = env_.store->reader();
@@ -283,10 +349,6 @@ result<json> swaps::back(const std::string& by, const json& wanted) {
       return std::move(found).error();
     }
     row = *found;
-  }
-  if (row && row->on_probation) {
-    return told(
-        env_.end_probation(env_.shell(name), {false, by, text_or(wanted, "reason")}));
   }
   if (!row || row->previous_file.empty()) {
     return error(errc::conflict, "nothing took over from another version of " + name +
@@ -315,15 +377,16 @@ result<restored> restore_releases(const config& c, ledger::store& store,
   if (!in_order) {
     return std::move(in_order).error();
   }
-  const auto load = [&](const std::string& name, const std::string& file,
-                        const std::string& sha256)
-      -> result<std::shared_ptr<const host::component>> {
+  const auto load =
+      [&](const std::string& name, const std::string& file,
+          const std::string& sha256) -> result<std::shared_ptr<const host::component>> {
     auto in = admit(c, file, c.data / "plugins", admitting::remember);
     if (!in) {
       return std::move(in).error();
     }
     if (in->file->sha256_hex() != sha256) {
-      return error(errc::corrupt, "the file is not the one that took over").at("file", file);
+      return error(errc::corrupt, "the file is not the one that took over")
+          .at("file", file);
     }
     return component_of(*in, config_of(c, name), words);
   };
@@ -333,17 +396,19 @@ result<restored> restore_releases(const config& c, ledger::store& store,
       continue; // it is not configured any more
     }
     if (named->file->sha256_hex() != row.configured) {
-      out.warnings.push_back(row.component + ": the configuration names another file than "
-                                             "when " +
+      out.warnings.push_back(row.component +
+                             ": the configuration names another file than "
+                             "when " +
                              row.file + " took over, so that is what runs");
       continue;
     }
     auto running = load(row.component, row.file, row.sha256);
     if (!running) {
-      out.warnings.push_back(row.component + ": " + row.file +
-                             " took over and cannot run any more, so what the configuration "
-                             "names does: " +
-                             running.error().describe());
+      out.warnings.push_back(
+          row.component + ": " + row.file +
+          " took over and cannot run any more, so what the configuration "
+          "names does: " +
+          running.error().describe());
       continue;
     }
     out.running.emplace(row.component, *running);

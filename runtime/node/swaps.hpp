@@ -1,11 +1,13 @@
 /// SWAPS: another plugin file for a component, while the node runs.
 ///
 /// Promises
-///  - The file is judged by the list and the keys as they are on the disk now, kept in the
-///    store, and looked at before any of its code runs: what cannot be is refused with the
-///    reason, and nothing was touched.
+///  - The file is judged by the list and the keys as they are on the disk now, kept in
+///  the
+///    store, and looked at before any of its code runs: what cannot be is refused with
+///    the reason, and nothing was touched.
 ///  - What it would have done with the last hour's steps is known before it takes over.
-///  - Which file a component runs outlives a restart, until the configuration names another
+///  - Which file a component runs outlives a restart, until the configuration names
+///  another
 ///    one than it did then.
 #pragma once
 
@@ -31,22 +33,30 @@ struct swap_environment {
   std::map<std::string, std::string> configured;
   std::function<shell_handle(const std::string& component)> shell;
   /// Asks it and waits.
-  std::function<answer(const shell_handle&, std::shared_ptr<const host::replacement>)> replace;
-  std::function<answer(const shell_handle&, const crossdock::end_probation&)> end_probation;
+  std::function<answer(const shell_handle&, std::shared_ptr<const host::replacement>)>
+      replace;
+  std::function<answer(const shell_handle&, const crossdock::end_probation&)>
+      end_probation;
 };
 
 class swaps {
 public:
   explicit swaps(swap_environment env) : env_(std::move(env)) {}
 
-  /// {file, component?, dry_run, rehearse_s, probation_s, accept_wider, max_differing?}. Gives
-  /// the plan, the rehearsal, and how it went. Errors: denied (the file, or wider rights),
-  /// conflict (what runs does not allow it; too much would differ), as of the file.
+  /// {file, component?, dry_run, rehearse_s, probation_s, accept_wider, max_differing?}.
+  /// Gives the plan, the rehearsal, and how it went. Errors: denied (the file, or wider
+  /// rights), conflict (what runs does not allow it; too much would differ), as of the
+  /// file.
   result<json> swap(const std::string& by, const json& wanted);
   /// {component}: the version on probation stays.
   result<json> keep(const std::string& by, const json& wanted);
   /// {component, reason?}: the version before comes back, on probation or later.
   result<json> back(const std::string& by, const json& wanted);
+
+  /// Other settings of components that run, by what `fresh` says: each as a swap to the
+  /// same file. If one cannot be, those before it are taken back.
+  result<json> reconfigure(const std::string& by, const config& fresh,
+                           const std::vector<std::string>& components, bool dry_run);
 
 private:
   struct target {
@@ -63,9 +73,9 @@ private:
   std::map<std::string, json> rehearsed_; ///< by hash of the file: for the record
 };
 
-/// What a start makes of the rows: components that run another file than configured, those
-/// they can be taken back to, and those that must be, because the node ended without being
-/// stopped while their version was on probation in it.
+/// What a start makes of the rows: components that run another file than configured,
+/// those they can be taken back to, and those that must be, because the node ended
+/// without being stopped while their version was on probation in it.
 struct restored {
   std::map<std::string, std::shared_ptr<const host::component>> running;
   std::map<std::string, std::shared_ptr<const host::component>> previous;

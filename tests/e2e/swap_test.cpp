@@ -5,6 +5,8 @@
 #include "ledger/sqlite.hpp"
 #include "support/node_process.hpp"
 
+#include <fstream>
+#include <iterator>
 #include <thread>
 
 using namespace crossdock;
@@ -24,7 +26,8 @@ json component(const node_process& node, const std::string& name) {
 }
 
 finished crossdock_says(const node_process& node, std::vector<std::string> words) {
-  words.insert(words.begin(), {crossdock_program(), "--config", node.config_file().string()});
+  words.insert(words.begin(),
+               {crossdock_program(), "--config", node.config_file().string()});
   return run(words);
 }
 
@@ -42,8 +45,9 @@ void allow(const node_process& node, const std::string& file) {
 
 } // namespace
 
-TEST_CASE("an agent is replaced in the middle of the day, stays after a restart, and goes back",
-          "[e2e]") {
+TEST_CASE(
+    "an agent is replaced in the middle of the day, stays after a restart, and goes back",
+    "[e2e]") {
   node_process::setup s;
   s.size = "small";
   node_process node(s);
@@ -76,7 +80,8 @@ TEST_CASE("an agent is replaced in the middle of the day, stays after a restart,
   CHECK(component(node, "order")["version"] == "0.2.0");
   CHECK(component(node, "order").contains("probation"));
 
-  const auto again = crossdock_says(node, {"plugin", "swap", "order", "--to", next, "--yes"});
+  const auto again =
+      crossdock_says(node, {"plugin", "swap", "order", "--to", next, "--yes"});
   CHECK(again.code == 6);
   CHECK_THAT(again.text, Catch::Contains("is what runs"));
 
@@ -93,8 +98,8 @@ TEST_CASE("an agent is replaced in the middle of the day, stays after a restart,
   node.start();
   CHECK(component(node, "order")["version"] == "0.2.0");
 
-  const auto back =
-      crossdock_says(node, {"--json", "plugin", "rollback", "order", "--reason", "as it was"});
+  const auto back = crossdock_says(
+      node, {"--json", "plugin", "rollback", "order", "--reason", "as it was"});
   INFO(back.text);
   REQUIRE(back.code == 0);
   CHECK(component(node, "order")["version"] == "0.1.0");
@@ -104,12 +109,14 @@ TEST_CASE("an agent is replaced in the middle of the day, stays after a restart,
   CHECK(v->good());
 }
 
-TEST_CASE("a node that dies while an agent is on probation in it starts with the one before",
-          "[e2e]") {
+TEST_CASE(
+    "a node that dies while an agent is on probation in it starts with the one before",
+    "[e2e]") {
   node_process node;
   node.start();
   allow(node, ORDER_NEXT);
-  REQUIRE(crossdock_says(node, {"plugin", "swap", "order", "--to", ORDER_NEXT, "--yes"}).code == 0);
+  REQUIRE(crossdock_says(node, {"plugin", "swap", "order", "--to", ORDER_NEXT, "--yes"})
+              .code == 0);
   node.kill9();
   node.start();
   REQUIRE(until([&] { return component(node, "order")["version"] == "0.1.0"; }, 10s));
@@ -118,10 +125,65 @@ TEST_CASE("a node that dies while an agent is on probation in it starts with the
   CHECK(order["swaps_back"] == 1);
   CHECK_FALSE(order.contains("probation"));
   // Stopped in order, a probation goes on instead.
-  REQUIRE(crossdock_says(node, {"plugin", "swap", "order", "--to", ORDER_NEXT, "--yes"}).code == 0);
+  REQUIRE(crossdock_says(node, {"plugin", "swap", "order", "--to", ORDER_NEXT, "--yes"})
+              .code == 0);
   CHECK(node.stop() == 0);
   node.start();
   CHECK(component(node, "order")["version"] == "0.2.0");
   CHECK(component(node, "order").contains("probation"));
+  CHECK(node.stop() == 0);
+}
+
+TEST_CASE("settings of a connector change while it works, or not at all", "[e2e]") {
+  node_process::setup s;
+  s.size = "small";
+  node_process node(s);
+  node.start();
+  const auto edit = [&](const std::string& from, const std::string& to) {
+    std::ifstream in(node.config_file());
+    std::string text{std::istreambuf_iterator<char>(in), {}};
+    in.close();
+    const auto at = text.find(from);
+    REQUIRE(at != std::string::npos);
+    text.replace(at, from.size(), to);
+    std::ofstream(node.config_file()) << text;
+  };
+  auto day = node.play(6);
+  std::this_thread::sleep_for(2s);
+
+  edit("interval_ms = 50", "interval_ms = \"often\"");
+  const auto wrong = crossdock_says(node, {"node", "reload"});
+  INFO(wrong.text);
+  CHECK(wrong.code != 0);
+  CHECK_THAT(wrong.text, Catch::Contains("interval_ms"));
+  CHECK(component(node, "sql")["swaps"] == 0);
+
+  edit("interval_ms = \"often\"", "interval_ms = 120");
+  const auto tried = crossdock_says(node, {"--json", "node", "reload", "--dry-run"});
+  INFO(tried.text);
+  REQUIRE(tried.code == 0);
+  CHECK(json::parse(tried.text)["components"][0]["component"] == "sql");
+  CHECK(component(node, "sql")["swaps"] == 0);
+
+  const auto done = crossdock_says(node, {"--json", "node", "reload"});
+  INFO(done.text);
+  REQUIRE(done.code == 0);
+  const auto sql = component(node, "sql");
+  CHECK(sql["swaps"] == 1);
+  CHECK(sql.contains("probation"));
+  const auto events = sql["steps"].get<int>();
+  REQUIRE(day.wait(60s) == 0);
+  REQUIRE(
+      until([&] { return component(node, "sql")["steps"].get<int>() > events; }, 10s));
+  REQUIRE(until([&] { return node.settled(); }, 60s));
+  CHECK(node.ask("dead_letter.list")["dead_letters"].empty());
+
+  const auto back = crossdock_says(node, {"--json", "plugin", "rollback", "sql"});
+  INFO(back.text);
+  REQUIRE(back.code == 0);
+  // What it wrote meanwhile is not written again.
+  CHECK(json::parse(back.text)["absorbed_steps"] == 0);
+  CHECK(component(node, "sql")["swaps_back"] == 1);
+  CHECK(component(node, "sql")["state"] == "running");
   CHECK(node.stop() == 0);
 }

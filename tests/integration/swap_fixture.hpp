@@ -38,7 +38,9 @@ struct swap_fixture : fixture {
     answer out;
     self->request(shells[0], 60s, std::move(message))
         .receive([&](const answer& a) { out = a; },
-                 [&](const caf::error& e) { out = {-1, caf::to_string(e)}; });
+                 [&](const caf::error& e) {
+                   out = {-1, caf::to_string(e)};
+                 });
     return out;
   }
   answer try_swap(const std::string& name) {
@@ -89,9 +91,10 @@ struct swap_fixture : fixture {
     settle();
     auto db = env.store->reader();
     REQUIRE(db.ok());
-    auto rows = (*db)->query("SELECT b.bytes FROM record r JOIN body b ON b.seq = r.seq WHERE "
-                             "r.kind = 'swap' ORDER BY r.seq DESC LIMIT 1",
-                             {});
+    auto rows =
+        (*db)->query("SELECT b.bytes FROM record r JOIN body b ON b.seq = r.seq WHERE "
+                     "r.kind = 'swap' ORDER BY r.seq DESC LIMIT 1",
+                     {});
     REQUIRE(rows.ok());
     REQUIRE(rows->size() == 1);
     return json::parse(rows->front().text(0));
@@ -111,8 +114,7 @@ struct swap_fixture : fixture {
 /// Sends n = 1, 2, 3, ... of each key, until it is told to stop.
 class stream {
 public:
-  stream(swap_fixture& f, int keys)
-      : f_(f), keys_(keys), thread_([this] { run(); }) {}
+  stream(swap_fixture& f, int keys) : f_(f), keys_(keys), thread_([this] { run(); }) {}
   ~stream() { stop(); }
   void wait_for_some() {
     const auto from = f_.done_count();
@@ -155,10 +157,11 @@ public:
     with->questions["test.echo"] = "responder";
     f.env.exchange->set_routes(with);
     f.work([&](ledger::transaction& tx) -> result<void> {
-      auto r = f.env.exchange->attach(tx, "responder", [came = came_](dispatch::delivery d) {
-        const std::lock_guard lock(came->mutex);
-        came->asks.push_back(std::move(d));
-      });
+      auto r =
+          f.env.exchange->attach(tx, "responder", [came = came_](dispatch::delivery d) {
+            const std::lock_guard lock(came->mutex);
+            came->asks.push_back(std::move(d));
+          });
       return r ? result<void>() : result<void>(r.error());
     });
   }
@@ -178,7 +181,8 @@ public:
       if (auto r = f_.env.exchange->finish(tx, to.id); !r) {
         return r;
       }
-      auto r = f_.env.exchange->reply(tx, "responder", to.token, 0, with.dump(), {to.seq});
+      auto r =
+          f_.env.exchange->reply(tx, "responder", to.token, 0, with.dump(), {to.seq});
       return r ? result<void>() : result<void>(r.error());
     });
   }

@@ -10,12 +10,12 @@ using namespace crossdock;
 using namespace crossdock::host::testing;
 using namespace std::chrono_literals;
 
-TEST_CASE("versions take over from each other in the middle of work, and nothing is lost, "
-          "repeated or reordered",
-          "[swap]") {
-  const auto where =
-      GENERATE(host::executor_kind::scheduled, host::executor_kind::thread,
-               host::executor_kind::process);
+TEST_CASE(
+    "versions take over from each other in the middle of work, and nothing is lost, "
+    "repeated or reordered",
+    "[swap]") {
+  const auto where = GENERATE(host::executor_kind::scheduled, host::executor_kind::thread,
+                              host::executor_kind::process);
   swap_fixture f("one", where);
   stream events(f, 20);
   const char* next = "two";
@@ -67,8 +67,9 @@ TEST_CASE("a version that cannot take over changes nothing", "[swap]") {
         }) == 3);
 }
 
-TEST_CASE("a version that fails is taken back, and its event is handled by the one before",
-          "[swap]") {
+TEST_CASE(
+    "a version that fails is taken back, and its event is handled by the one before",
+    "[swap]") {
   const auto where =
       GENERATE(host::executor_kind::scheduled, host::executor_kind::process);
   const auto* version = GENERATE("fails", "hangs");
@@ -130,8 +131,9 @@ TEST_CASE("the version before absorbs what happened while another one worked", "
   CHECK(last["version"] == "1.0.0");
 }
 
-TEST_CASE("what is in flight waits, is carried over or is cancelled, as the manifest says",
-          "[swap]") {
+TEST_CASE(
+    "what is in flight waits, is carried over or is cancelled, as the manifest says",
+    "[swap]") {
   const auto where =
       GENERATE(host::executor_kind::scheduled, host::executor_kind::process);
   SECTION("carry: the new version gets the answer") {
@@ -214,8 +216,8 @@ TEST_CASE("a rehearsal tells what another version would have said", "[swap]") {
     f.settle();
     auto db = f.env.store->reader();
     REQUIRE(db.ok());
-    auto r = host::rehearse(**db, {f.running, f.version(version), f.words, {}, 1000, 20s,
-                                   f.env.plugin_host});
+    auto r = host::rehearse(
+        **db, {f.running, f.version(version), f.words, {}, 1000, 20s, f.env.plugin_host});
     if (!r) {
       FAIL(r.error().describe());
     }
@@ -282,8 +284,9 @@ TEST_CASE("random versions, good and bad, come and go under load", "[swap]") {
   swap_fixture f("one", where, quick);
   f.pause_max = 300ms;
   stream events(f, 50);
-  constexpr std::array all{"two",           "otherwise", "fails",    "refuses_state",
-                           "fails_at_start", "migrates",  "two",      "one"};
+  constexpr std::array all{
+      "two",      "otherwise", "fails", "refuses_state", "fails_at_start",
+      "migrates", "two",       "one"};
   int switched = 0;
   for (int i = 0; i < 25; ++i) {
     const auto* version = all[random() % all.size()];
@@ -296,7 +299,8 @@ TEST_CASE("random versions, good and bad, come and go under load", "[swap]") {
     }
     REQUIRE(until([&] {
       const auto s = f.status(0);
-      return s["state"] == "running" && !s.contains("probation") && !s.contains("changing_to");
+      return s["state"] == "running" && !s.contains("probation") &&
+             !s.contains("changing_to");
     }));
   }
   const auto sent = events.stop();

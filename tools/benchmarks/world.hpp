@@ -1,5 +1,5 @@
-/// Shells on a ledger of their own, without a flow, a gate or a connector: what benchmarks of
-/// the plugin host run on.
+/// Shells on a ledger of their own, without a flow, a gate or a connector: what
+/// benchmarks of the plugin host run on.
 #pragma once
 
 #include "base/ids.hpp"
@@ -46,7 +46,8 @@ struct placed_plugin {
 class world {
 public:
   /// `came` is told each test.done, on the ledger's writer thread.
-  world(const std::vector<placed_plugin>& plugins, const std::filesystem::path& catalogue_folder,
+  world(const std::vector<placed_plugin>& plugins,
+        const std::filesystem::path& catalogue_folder,
         const std::filesystem::path& plugin_host,
         std::function<void(const dispatch::delivery&)> came)
       : came_(std::move(came)) {
@@ -91,8 +92,8 @@ public:
     ledger::unit u;
     u.name = "bench";
     u.apply = [this](ledger::transaction& tx) -> result<void> {
-      auto r =
-          env_.exchange->attach(tx, "bench", [this](dispatch::delivery d) { receive(d); });
+      auto r = env_.exchange->attach(tx, "bench",
+                                     [this](dispatch::delivery d) { receive(d); });
       return r ? result<void>() : result<void>(r.error());
     };
     value_of(env_.store->commit(std::move(u)));
@@ -123,7 +124,8 @@ public:
     return made;
   }
 
-  void publish(const std::string& topic, const json& payload, const std::string& key = {}) {
+  void publish(const std::string& topic, const json& payload,
+               const std::string& key = {}) {
     ledger::unit u;
     u.name = "bench.publish";
     u.apply = [topic, key, text = payload.dump(),

@@ -22,7 +22,8 @@ std::string value_text(const json& v) {
   if (v.is_null()) {
     return "nothing";
   }
-  auto text = v.is_string() ? v.get<std::string>() : v.dump(-1, ' ', false, json::error_handler_t::replace);
+  auto text = v.is_string() ? v.get<std::string>()
+                            : v.dump(-1, ' ', false, json::error_handler_t::replace);
   if (text.size() > 60) {
     text = text.substr(0, 57) + "...";
   }
@@ -30,19 +31,23 @@ std::string value_text(const json& v) {
 }
 
 void show_plan(screen& paper, const json& plan) {
-  paper.paragraph(shown(plan, "component") + ": " + shown(plan, "to"), 0, 2, colour::strong);
+  paper.paragraph(shown(plan, "component") + ": " + shown(plan, "to"), 0, 2,
+                  colour::strong);
   paper.field("instead of", shown(plan, "from"));
   paper.field("runs as", shown(plan, "executor"));
   const auto schema = plan.value("state_schema", json::object());
   if (shown(schema, "from") != shown(schema, "to")) {
-    paper.field("state", "schema " + shown(schema, "from") + " becomes " + shown(schema, "to"));
+    paper.field("state",
+                "schema " + shown(schema, "from") + " becomes " + shown(schema, "to"));
   }
   const auto flight = shown(plan, "in_flight");
-  paper.field("in flight", flight == "wait"     ? "open questions are waited for"
-                           : flight == "cancel" ? "open questions are cancelled"
-                                                : "open questions go over to the new version");
+  paper.field("in flight", flight == "wait" ? "open questions are waited for"
+                           : flight == "cancel"
+                               ? "open questions are cancelled"
+                               : "open questions go over to the new version");
   for (const auto& w : plan.value("wider", json::array())) {
-    paper.paragraph("- asks for more: " + clean(w.get<std::string>()), 2, 4, colour::warning);
+    paper.paragraph("- asks for more: " + clean(w.get<std::string>()), 2, 4,
+                    colour::warning);
   }
   for (const auto& n : plan.value("notes", json::array())) {
     paper.paragraph("- " + clean(n.get<std::string>()), 2, 4);
@@ -58,27 +63,36 @@ void show_rehearsal(screen& paper, const json& r) {
     paper.field("rehearsal", "none: nothing happened in that time");
     return;
   }
-  paper.field("rehearsal",
-              fmt::format("{} recorded steps from {} to {}: {} would be the same, {} different",
-                          number(r, "compared"), instant_text(shown(r, "from")),
-                          instant_text(shown(r, "to")), number(r, "same"), number(r, "differ")));
+  paper.field(
+      "rehearsal",
+      fmt::format("{} recorded steps from {} to {}: {} would be the same, {} different",
+                  number(r, "compared"), instant_text(shown(r, "from")),
+                  instant_text(shown(r, "to")), number(r, "same"), number(r, "differ")));
   if (const auto n = number(r, "not_asked"); n > 0) {
-    paper.paragraph(fmt::format("{} answers belong to questions that only one of the versions "
-                                "asks; what depends on them is not compared",
-                                n),
-                    2, 2, colour::warning);
+    paper.paragraph(
+        fmt::format("{} answers belong to questions that only one of the versions "
+                    "asks; what depends on them is not compared",
+                    n),
+        2, 2, colour::warning);
   }
   if (const auto n = number(r, "left_out"); n > 0) {
     paper.paragraph(fmt::format("there was no time for the last {} steps", n), 2, 2,
                     colour::warning);
   }
-  table t({{"record", true}, {"time (UTC)"}, {"topic"}, {"key"}, {"field"}, {"now"}, {"new version"}});
+  table t({{"record", true},
+           {"time (UTC)"},
+           {"topic"},
+           {"key"},
+           {"field"},
+           {"now"},
+           {"new version"}});
   for (const auto& d : r.value("differences", json::array())) {
     bool first = true;
     for (const auto& c : d.value("changes", json::array())) {
       t.row({first ? shown(d, "seq") : "", first ? instant_text(shown(d, "at")) : "",
-             first ? shown(d, "topic") : "", first ? shown(d, "key") : "", shown(c, "field"),
-             value_text(c.value("now", json())), value_text(c.value("next", json()))});
+             first ? shown(d, "topic") : "", first ? shown(d, "key") : "",
+             shown(c, "field"), value_text(c.value("now", json())),
+             value_text(c.value("next", json()))});
       first = false;
     }
   }
@@ -88,9 +102,11 @@ void show_rehearsal(screen& paper, const json& r) {
 }
 
 void show_gap(screen& paper, const json& told) {
-  paper.field("absorbed", shown(told, "absorbed_steps") + " steps of the time in between");
+  paper.field("absorbed",
+              shown(told, "absorbed_steps") + " steps of the time in between");
   for (const auto& g : told.value("gap", json::array())) {
-    paper.paragraph("- not absorbed: " + clean(g.get<std::string>()), 2, 4, colour::warning);
+    paper.paragraph("- not absorbed: " + clean(g.get<std::string>()), 2, 4,
+                    colour::warning);
   }
 }
 
@@ -124,18 +140,20 @@ ending plugin_swap(session& s, const swap_words& w) {
     return exit_code::ok;
   }
   if (w.max_differing >= 0 && differ > w.max_differing) {
-    return error(errc::conflict,
-                 fmt::format("{} steps would end differently, and at most {} may: nothing was "
-                             "changed",
-                             differ, w.max_differing));
+    return error(
+        errc::conflict,
+        fmt::format("{} steps would end differently, and at most {} may: nothing was "
+                    "changed",
+                    differ, w.max_differing));
   }
   const bool wider = !plan->value("wider", json::array()).empty();
   const bool doubt = (differ > 0 && w.max_differing < 0) || (wider && !w.accept_wider);
   if (doubt && !w.yes) {
     if (!s.around().confirm || s.options().as_json) {
-      return error(errc::conflict,
-                   "somebody has to agree to what is different: look at it with --dry-run, then "
-                   "say --yes, or --max-differing N. Nothing was changed");
+      return error(
+          errc::conflict,
+          "somebody has to agree to what is different: look at it with --dry-run, then "
+          "say --yes, or --max-differing N. Nothing was changed");
     }
     if (!s.around().confirm("Switch now?")) {
       s.paper().line("Nothing was changed.");
@@ -169,12 +187,14 @@ ending plugin_keep(session& s, const std::string& component) {
     return std::move(done).error();
   }
   if (!s.told_program(*done)) {
-    s.paper().line(shown(*done, "release") + " stays, since record " + shown(*done, "seq") + ".");
+    s.paper().line(shown(*done, "release") + " stays, since record " +
+                   shown(*done, "seq") + ".");
   }
   return exit_code::ok;
 }
 
-ending plugin_rollback(session& s, const std::string& component, const std::string& reason) {
+ending plugin_rollback(session& s, const std::string& component,
+                       const std::string& reason) {
   auto done = s.ask("plugin.rollback",
                     {{"component", component}, {"reason", reason}, {"rehearse_s", 0}});
   if (!done) {
@@ -184,7 +204,8 @@ ending plugin_rollback(session& s, const std::string& component, const std::stri
     return exit_code::ok;
   }
   s.paper().paragraph(fmt::format("{} runs again; the component paused for {}.",
-                                  shown(*done, "release"), pause_text(number(*done, "pause_us"))),
+                                  shown(*done, "release"),
+                                  pause_text(number(*done, "pause_us"))),
                       0, 2, colour::good);
   if (done->contains("absorbed_steps")) {
     show_gap(s.paper(), *done);

@@ -1,6 +1,6 @@
-/// Versions of one agent, for swaps: it counts what it sees of each key, in durable memory
-/// and in its members, and sends it on as test.done. What a version does otherwise, its
-/// version.c says.
+/// Versions of one agent, for swaps: it counts what it sees of each key, in durable
+/// memory and in its members, and sends it on as test.done. What a version does
+/// otherwise, its version.c says.
 #include <chrono>
 #include <string_view>
 #include <thread>
@@ -49,7 +49,8 @@ struct keeper : agent {
     memory.put(last, e["n"]);
     ++seen_;
     if (e["ask"] == true) {
-      s.ask("test.echo", {{"n", e["n"]}}, std::chrono::seconds{5}).then("told", {{"n", e["n"]}});
+      s.ask("test.echo", {{"n", e["n"]}}, std::chrono::seconds{5})
+          .then("told", {{"n", e["n"]}});
       return;
     }
     json done{{"key", e.key()}, {"n", e["n"]}, {"before", before}, {"seen", seen_}};
@@ -60,7 +61,8 @@ struct keeper : agent {
   }
 
   void told(step& s, const event& e, const json& saved) {
-    s.send("test.done", {{"answer", e["n"]}, {"asked", saved["n"]}, {"version", keeper_version}});
+    s.send("test.done",
+           {{"answer", e["n"]}, {"asked", saved["n"]}, {"version", keeper_version}});
   }
 
   std::string snapshot_bytes() override {

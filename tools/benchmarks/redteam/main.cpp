@@ -31,7 +31,8 @@ struct measured {
   double us_p99 = 0;
 };
 
-/// An agent in the node, and with `attack` every hostile plugin whose name has that in it.
+/// An agent in the node, and with `attack` every hostile plugin whose name has that in
+/// it.
 class neighbourhood {
 public:
   explicit neighbourhood(const std::string* attack)

@@ -1,6 +1,6 @@
-/// What it costs to replace an agent while it works at 70 % of what it can do: how long it
-/// pauses, and what becomes of its events. Good versions follow each other; one swap in ten is to
-/// a version that fails, hangs, refuses its state or answers differently.
+/// What it costs to replace an agent while it works at 70 % of what it can do: how long
+/// it pauses, and what becomes of its events. Good versions follow each other; one swap
+/// in ten is to a version that fails, hangs, refuses its state or answers differently.
 /// `tools/bench swap` runs it beside Erlang/OTP; by itself: `bench_swap [--json FILE|-]
 /// [--swaps N]`. Exit codes: 0 measured, 1 failed, 2 usage.
 #include "world.hpp"
@@ -95,13 +95,16 @@ public:
     order->pause_max = ballast_ > (2 << 20) ? 20s : 500ms;
     return ask(replace{order});
   }
-  answer end_probation(bool keep) { return ask(crossdock::end_probation{keep, "person:bench", ""}); }
+  answer end_probation(bool keep) {
+    return ask(crossdock::end_probation{keep, "person:bench", ""});
+  }
   json status() {
     caf::scoped_actor self(world_.system());
     json out;
     self->request(world_.shell(0), 60s, status_request{})
-        .receive([&](const status_report& r) { out = json::parse(r.text); },
-                 [&](const caf::error& e) { throw std::runtime_error(caf::to_string(e)); });
+        .receive(
+            [&](const status_report& r) { out = json::parse(r.text); },
+            [&](const caf::error& e) { throw std::runtime_error(caf::to_string(e)); });
     return out;
   }
 
@@ -121,7 +124,8 @@ public:
 
 private:
   placed_plugin plugin(const char* version) const {
-    placed_plugin p{std::filesystem::path(BENCH_VERSIONS) / ("keeper-" + std::string(version) + ".so"),
+    placed_plugin p{std::filesystem::path(BENCH_VERSIONS) /
+                        ("keeper-" + std::string(version) + ".so"),
                     "test.event", where_};
     p.limits.step_hard = 500ms;
     if (ballast_ > 0) {
@@ -135,7 +139,9 @@ private:
     answer out;
     self->request(world_.shell(0), 60s, std::move(m))
         .receive([&](const answer& a) { out = a; },
-                 [&](const caf::error& e) { out = {-1, caf::to_string(e)}; });
+                 [&](const caf::error& e) {
+                   out = {-1, caf::to_string(e)};
+                 });
     return out;
   }
   void give() {
@@ -189,8 +195,8 @@ struct outcome {
 
 outcome swap_often(host::executor_kind where, int ballast, int swaps, bool bad_ones,
                    bool as_json = false) {
-  constexpr std::array bad{"fails", "refuses_state", "otherwise", "fails_at_start", "hangs",
-                           "hangs_in_restore"};
+  constexpr std::array bad{"fails",          "refuses_state", "otherwise",
+                           "fails_at_start", "hangs",         "hangs_in_restore"};
   workplace w(where, ballast, as_json);
   outcome out;
   w.capacity(0.3);
@@ -208,17 +214,18 @@ outcome swap_often(host::executor_kind where, int ballast, int swaps, bool bad_o
       const auto wanted = std::string_view(running) == "one" ? "1.0.0" : "2.0.0";
       for (;;) {
         const auto s = w.status();
-        if (s["version"] == wanted && s["state"] == "running" && !s.contains("changing_to")) {
+        if (s["version"] == wanted && s["state"] == "running" &&
+            !s.contains("changing_to")) {
           break;
         }
         if (steady::now() - began > 30s) {
-          throw std::runtime_error("it is not back on " + std::string(running) + " after " +
-                                   version + ": " + s.dump());
+          throw std::runtime_error("it is not back on " + std::string(running) +
+                                   " after " + version + ": " + s.dump());
         }
         std::this_thread::sleep_for(2ms);
       }
-      out.back_s_max =
-          std::max(out.back_s_max, std::chrono::duration<double>(steady::now() - began).count());
+      out.back_s_max = std::max(
+          out.back_s_max, std::chrono::duration<double>(steady::now() - began).count());
       ++out.bad;
       continue;
     }
@@ -230,7 +237,8 @@ outcome swap_often(host::executor_kind where, int ballast, int swaps, bool bad_o
     out.pause_ms.push_back(json::parse(told.text)["pause_us"].get<double>() / 1000);
     ++out.swaps;
     if (const auto kept = w.end_probation(true); kept.code != 0) {
-      throw std::runtime_error("swap " + std::to_string(i) + " is not kept: " + kept.text);
+      throw std::runtime_error("swap " + std::to_string(i) +
+                               " is not kept: " + kept.text);
     }
     running = next;
   }
@@ -283,7 +291,9 @@ json measure(int swaps) {
   figures["lost"] = lost;
   figures["repeated"] = repeated;
   figures["reordered"] = reordered;
-  return {{"figures", std::move(figures)}, {"ratios", json::object()}, {"notes", json::array()}};
+  return {{"figures", std::move(figures)},
+          {"ratios", json::object()},
+          {"notes", json::array()}};
 }
 
 } // namespace
