@@ -16,9 +16,10 @@ namespace {
 struct mapped_images {
   std::mutex mutex;
   std::map<std::string, std::shared_ptr<const plugin_image>> by_hash;
+  std::size_t bytes = 0;
 };
 
-mapped_images& all_mapped() {
+mapped_images& images_of_this_process() {
   static mapped_images images;
   return images;
 }
@@ -26,7 +27,7 @@ mapped_images& all_mapped() {
 } // namespace
 
 result<std::shared_ptr<const plugin_image>> plugin_image::map(const staged_plugin& from) {
-  auto& images = all_mapped();
+  auto& images = images_of_this_process();
   const std::lock_guard lock(images.mutex);
   if (const auto it = images.by_hash.find(from.sha256_hex());
       it != images.by_hash.end()) {
@@ -43,8 +44,19 @@ result<std::shared_ptr<const plugin_image>> plugin_image::map(const staged_plugi
   // list.
   if (image) {
     images.by_hash.emplace(from.sha256_hex(), *image);
+    images.bytes += from.bytes().size();
   }
   return image;
+}
+
+plugin_image::mapped plugin_image::all_mapped() {
+  auto& images = images_of_this_process();
+  const std::lock_guard lock(images.mutex);
+  mapped out{images.by_hash.size(), images.bytes, {}};
+  for (const auto& [sha256, image] : images.by_hash) {
+    out.sha256.insert(sha256);
+  }
+  return out;
 }
 
 } // namespace crossdock::host

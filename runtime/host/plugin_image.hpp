@@ -7,6 +7,9 @@
 #include <memory>
 #include <string>
 
+#include <set>
+#include <string>
+
 namespace crossdock::host {
 
 class staged_plugin;
@@ -25,6 +28,14 @@ public:
   /// gets the number and is answered with this code. Errors: as above.
   static result<std::shared_ptr<const plugin_image>> map(int descriptor,
                                                          const std::string& name);
+
+  /// What stays mapped in this process until it ends.
+  struct mapped {
+    std::size_t files = 0;
+    std::size_t bytes = 0; ///< of the files
+    std::set<std::string> sha256;
+  };
+  static mapped all_mapped();
 
   const cdk_plugin* table() const { return table_; }
   /// The minor version the plugin was built for.

@@ -4,6 +4,7 @@
 #include "host/component.hpp"
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -39,9 +40,21 @@ public:
     }
   }
 
+  /// On whose word a file is here, by its hash; see trust::verdict::to_json().
+  void note_standing(const std::string& sha256, json standing) {
+    const std::lock_guard lock(mutex_);
+    standings_[sha256] = std::move(standing);
+  }
+  json standing_of(const std::string& sha256) const {
+    const std::lock_guard lock(mutex_);
+    const auto it = standings_.find(sha256);
+    return it == standings_.end() ? json::object() : it->second;
+  }
+
 private:
   mutable std::mutex mutex_;
   list all_;
+  std::map<std::string, json> standings_;
 };
 
 } // namespace crossdock::node

@@ -670,6 +670,9 @@ private:
     for (const auto& c : parts_.components) {
       configured_[c->name] = c->file->sha256_hex();
     }
+    for (const auto& one : parts_.standings) {
+      components_->note_standing(text_or(one, "sha256"), one);
+    }
     auto was = ::crossdock::node::restore_releases(config_, *store_, *components_, *parts_.words);
     if (!was) {
       return std::move(was).error();
@@ -1002,11 +1005,10 @@ private:
     for (const auto& c : components_->now()) {
       auto state = ask_status(self, shells[c->name]);
       state["component"] = c->name;
-      for (const auto& one : parts_.standings) {
-        if (one.at("sha256") == c->file->sha256_hex()) {
-          state["standing"] = one.at("standing");
-          state["signers"] = one.at("signers");
-        }
+      const auto standing = components_->standing_of(c->file->sha256_hex());
+      if (standing.contains("standing")) {
+        state["standing"] = standing.at("standing");
+        state["signers"] = standing.at("signers");
       }
       if (!c->kept_by_grant.empty()) {
         state["not_granted"] = c->kept_by_grant.to_json();
@@ -1031,6 +1033,8 @@ private:
     for (const auto& [name, h] : nested) {
       trees.push_back(ask_status(self, h));
     }
+    const auto trees_now = trees;
+    auto components = component_states();
     const auto c = exchange_->count();
     json waiting = 0;
     json pending = 0;
@@ -1058,7 +1062,9 @@ private:
               {"vkey", store_->public_key()},
               {"directory", (config_.data / "ledger").string()}}},
             {"supervisors", std::move(trees)},
-            {"components", component_states()},
+            {"degraded", degraded(trees_now, components)},
+            {"retired_plugins", retired_plugins()},
+            {"components", std::move(components)},
             {"flow", ask_status(self, handles_->flow.get())},
             {"gate", ask_status(self, handles_->gate.get())},
             {"effect", ask_status(self, handles_->effect.get())},
@@ -1069,6 +1075,40 @@ private:
               {"denied", c.denied},
               {"dead", c.dead}}},
             {"exchange_waiting", waiting}};
+  }
+
+  /// What does not work, and what that means; empty: everything does.
+  static json degraded(const json& trees, const json& components) {
+    json out = json::array();
+    for (const auto& c : components) {
+      const auto state = text_or(c, "state");
+      if (state != "running") {
+        out.push_back(text_or(c, "component") + " is " + state + ": what is for it waits" +
+                      (text_or(c, "last_error").empty() ? "" : " (" + text_or(c, "last_error") + ")"));
+      }
+    }
+    for (const auto& tree : trees) {
+      for (const auto& child : tree.value("children", json::array())) {
+        if (text_or(child, "state") != "running") {
+          out.push_back(text_or(tree, "name") + "/" + text_or(child, "name") + " is " +
+                        text_or(child, "state"));
+        }
+      }
+    }
+    return out;
+  }
+
+  /// Files of versions that no component runs any more: they stay mapped until the node ends.
+  json retired_plugins() {
+    auto mapped = host::plugin_image::all_mapped();
+    std::size_t in_use = 0;
+    std::set<std::string> seen;
+    for (const auto& c : components_->now()) {
+      if (mapped.sha256.contains(c->file->sha256_hex()) && seen.insert(c->file->sha256_hex()).second) {
+        ++in_use;
+      }
+    }
+    return {{"files", mapped.files - in_use}, {"mapped_files", mapped.files}, {"mapped_bytes", mapped.bytes}};
   }
 
   json plugins() { return {{"plugins", component_states()}}; }

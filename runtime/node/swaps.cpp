@@ -146,6 +146,7 @@ result<swaps::target> swaps::judge(const json& wanted) {
   }
   t.next = *next;
   t.standing = admitted->standing.to_json();
+  env_.components->note_standing(t.next->file->sha256_hex(), t.standing);
   return t;
 }
 
@@ -362,7 +363,7 @@ result<json> swaps::back(const std::string& by, const json& wanted) {
 }
 
 result<restored> restore_releases(const config& c, ledger::store& store,
-                                  const components_in_force& configured,
+                                  components_in_force& configured,
                                   const catalogue& words) {
   restored out;
   auto db = store.reader();
@@ -388,6 +389,7 @@ result<restored> restore_releases(const config& c, ledger::store& store,
       return error(errc::corrupt, "the file is not the one that took over")
           .at("file", file);
     }
+    configured.note_standing(sha256, in->standing.to_json());
     return component_of(*in, config_of(c, name), words);
   };
   for (const auto& row : *rows) {

@@ -83,7 +83,7 @@ struct restored {
   std::vector<std::string> warnings; ///< why a row was not followed
 };
 result<restored> restore_releases(const config& c, ledger::store& store,
-                                  const components_in_force& configured,
+                                  components_in_force& configured,
                                   const catalogue& words);
 
 } // namespace crossdock::node

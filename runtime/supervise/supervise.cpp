@@ -1,5 +1,7 @@
 #include "supervise/supervise.hpp"
 
+#include "base/json.hpp"
+
 #include <caf/exit_reason.hpp>
 
 #include <algorithm>
@@ -59,6 +61,7 @@ private:
     caf::actor address;
     std::size_t restarts = 0;
     std::string state = "new";
+    std::string last_error;
     bool over = false; ///< ended for good: nothing starts it again
   };
 
@@ -106,6 +109,7 @@ private:
       return;
     }
     it->state = "failed";
+    it->last_error = to_string(d.reason);
     tell(spec_.children[i].name, "failed", to_string(d.reason));
     const auto wait = policy_.failed(clock_->now());
     if (!wait) {
@@ -203,13 +207,18 @@ private:
   }
 
   status_report report() const {
-    std::string text = "{\"name\":\"" + spec_.name + "\",\"children\":[";
+    json children = json::array();
     for (std::size_t i = 0; i < children_.size(); ++i) {
-      text += (i > 0 ? "," : "") + std::string("{\"name\":\"") + spec_.children[i].name +
-              "\",\"state\":\"" + children_[i].state +
-              "\",\"restarts\":" + std::to_string(children_[i].restarts) + "}";
+      children.push_back({{"name", spec_.children[i].name},
+                          {"state", children_[i].state},
+                          {"restarts", children_[i].restarts},
+                          {"last_error", children_[i].last_error}});
     }
-    return {text + "]}"};
+    return {to_text(json{{"name", spec_.name},
+                         {"strategy", spec_.how == strategy::one_for_one   ? "one_for_one"
+                                      : spec_.how == strategy::one_for_all ? "one_for_all"
+                                                                           : "rest_for_one"},
+                         {"children", std::move(children)}})};
   }
 
   static std::string to_string(const caf::error& e) { return caf::to_string(e); }

@@ -9,6 +9,7 @@
 #include "support/node_process.hpp"
 
 #include <algorithm>
+#include <csignal>
 #include <cstdlib>
 #include <iostream>
 #include <thread>
@@ -206,11 +207,28 @@ TEST_CASE("the check of both sides' books finds every kind of loss and repetitio
   CHECK(wrong_with(slipped).size() == 1);
 }
 
+namespace {
+
+/// One of the processes that run the agents; 0 if none is there yet.
+std::uint64_t kill_a_plugin_host(const node_process& node, seeded_random& random) {
+  std::vector<int> pids;
+  const auto list = node.ask("plugin.list");
+  for (const auto& one : list.at("plugins")) {
+    if (const auto pid = one.value("pid", 0); pid > 0) {
+      pids.push_back(pid);
+    }
+  }
+  return !pids.empty() && ::kill(pids[random.next() % pids.size()], SIGKILL) == 0 ? 1 : 0;
+}
+
+} // namespace
+
 TEST_CASE("kill -9 at random moments of the day loses no event and repeats no effect",
           "[fault]") {
   const auto seed =
       from_environment("CROSSDOCK_SEED", system_random().next() % 1'000'000);
   const auto kills = from_environment("CROSSDOCK_KILLS", 100);
+  const bool sandboxed = from_environment("CROSSDOCK_SANDBOXED", 0) != 0;
   std::cout << "seed " << seed << ": repeat with CROSSDOCK_SEED=" << seed << std::endl;
   CAPTURE(seed);
   seeded_random random(seed);
@@ -219,15 +237,24 @@ TEST_CASE("kill -9 at random moments of the day loses no event and repeats no ef
   s.size = "small";
   s.seed = seed;
   s.policy = allow_everything;
+  s.sandboxed = sandboxed;
   node_process node(s);
   take_guards_away(node);
+  std::vector<double> up_again;
+  std::uint64_t hosts_killed = 0;
 
   auto day = node.play(static_cast<int>(kills) / 2 + 10);
   for (std::uint64_t i = 0; i < kills; ++i) {
+    const auto began = std::chrono::steady_clock::now();
     node.start();
-    std::this_thread::sleep_for(std::chrono::milliseconds(random.next() % 700));
+    up_again.push_back(
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count());
+    std::this_thread::sleep_for(std::chrono::microseconds(random.next() % 350'000));
+    hosts_killed += sandboxed ? kill_a_plugin_host(node, random) : 0;
+    std::this_thread::sleep_for(std::chrono::microseconds(random.next() % 350'000));
     node.kill9();
   }
+  std::sort(up_again.begin(), up_again.end());
   REQUIRE(day.wait(600s) == 0);
   node.start();
   // Settled: nothing under way, and whatever the distributor has open was heard of. Polls
@@ -255,7 +282,12 @@ TEST_CASE("kill -9 at random moments of the day loses no event and repeats no ef
   std::cout << kills << " kills, " << b.acknowledged.size() << " events acknowledged, "
             << written(b, "erp.transfer.create") << " transfers and "
             << written(b, "erp.order.promise") << " promises in the distributor's books, "
-            << "none repeated" << std::endl;
+            << "none repeated; serving again after " << up_again[up_again.size() / 2] << " s (p50), "
+            << up_again[up_again.size() * 99 / 100] << " s (p99)";
+  if (sandboxed) {
+    std::cout << "; " << hosts_killed << " plugin processes killed besides";
+  }
+  std::cout << std::endl;
 
   const auto verified = ledger::verify(node.ledger_folder(), "", {});
   REQUIRE(verified.ok());

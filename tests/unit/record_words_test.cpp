@@ -112,6 +112,19 @@ TEST_CASE("what an agent hears of its own proposal is shown, what the flow hears
   CHECK(own.what == "hears what became of its proposal: denied");
 }
 
+TEST_CASE("a version that takes over, stays or is taken back is told loudly", "[cli]") {
+  const auto said = [](const char* what) {
+    const auto line = told(record("swap", "person:maria", "order",
+                                  {{"what", what}, {"release", "order 2"}, {"before", "order 1"}}));
+    CHECK(line.who == "maria → order");
+    CHECK_FALSE(line.chatter);
+    return line.what;
+  };
+  CHECK(said("switched") == "order 2 took over from order 1");
+  CHECK(said("kept") == "order 2 stays");
+  CHECK(said("rolled_back") == "taken back to order 2");
+}
+
 TEST_CASE("a kind that this version does not know is shown as it is", "[cli]") {
   const auto r =
       told(record("moon_phase", "sky", "earth", {{"phase", "full"}, {"list", {1, 2}}}));

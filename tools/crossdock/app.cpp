@@ -109,6 +109,7 @@ private:
   void add_node() {
     auto* node = group("node", "The running node");
     command(node, "status", "What runs, how it is, how much it did", node_status);
+    command(node, "tree", "Who watches whom, and how each is now", node_tree);
     auto* wait = command(node, "wait", "Wait until nothing is under way, for scripts",
                          [this](session& s) { return node_wait(s, w_.wait); });
     wait->add_flag("--up", w_.wait.up, "Only until the node answers");

@@ -24,6 +24,7 @@ struct wait_words {
 ending node_wait(session& s, const wait_words& w);
 /// Puts the changed configuration in force, or only says what would change.
 ending node_reload(session& s, bool dry_run);
+ending node_tree(session& s);
 ending plugin_list(session& s);
 ending whoami(session& s);
 ending dead_letter_list(session& s, std::int64_t limit);

@@ -287,6 +287,7 @@ private:
                                  "the node runs crossdock " + version +
                                      ", this is crossdock " CROSSDOCK_VERSION,
                                  "restart the node to run what is installed"});
+    all_.push_back(judge_retired(status->value("retired_plugins", json::object())));
     for (const auto& c : status->value("components", json::array())) {
       const auto state = shown(c, "state");
       if (state != "running") {

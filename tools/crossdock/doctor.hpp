@@ -68,6 +68,8 @@ findings look_at_data(const std::filesystem::path& data);
 findings look_at_ledger(const std::filesystem::path& folder, const json& known);
 findings look_at_socket(const std::filesystem::path& socket);
 /// `answer`: what `crossdockd probe` printed.
+/// Versions that were replaced stay mapped; {files, mapped_bytes}.
+finding judge_retired(const json& mapped);
 findings look_at_connectors(const json& answer);
 
 /// Who may do what with a file, in the words of `ls -l`.

@@ -225,6 +225,21 @@ finding judge_file_system(std::uint64_t magic, const std::string& place) {
           "put the data folder on a local disk (node.data)"};
 }
 
+finding judge_retired(const json& mapped) {
+  constexpr std::int64_t files_budget = 64;
+  constexpr std::int64_t bytes_budget = 64 << 20;
+  const auto files = mapped.value("files", std::int64_t{0});
+  const auto bytes = mapped.value("mapped_bytes", std::int64_t{0});
+  const auto text = fmt::format("{} plugin files that nothing runs any more are still mapped; all "
+                                "mapped ones have {} MiB",
+                                files, bytes >> 20);
+  if (files > files_budget || (files > 0 && bytes > bytes_budget)) {
+    return {"node", "retired plugins", health::warn, text,
+            "restart the node when it suits: replaced versions stay in its memory until then"};
+  }
+  return good("node", "retired plugins", text);
+}
+
 finding judge_sync(std::vector<microseconds> times) {
   std::sort(times.begin(), times.end());
   const auto median = times.empty() ? microseconds(0) : times[times.size() / 2];

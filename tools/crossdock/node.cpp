@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 
 namespace crossdock::cli {
 namespace {
@@ -124,6 +125,9 @@ ending node_status(session& s) {
   for (const auto& e : errors) {
     paper.paragraph("last error of " + e.get<std::string>(), 0, 2, colour::warning);
   }
+  for (const auto& what : n.value("degraded", json::array())) {
+    paper.paragraph("not working: " + clean(what.get<std::string>()), 0, 2, colour::bad);
+  }
   table tree({{"supervisor"}, {"child"}, {"state"}, {"restarts", true}});
   for (const auto& supervisor : n.value("supervisors", json::array())) {
     for (const auto& child : supervisor.value("children", json::array())) {
@@ -137,6 +141,65 @@ ending node_status(session& s) {
   if (!tree.empty()) {
     paper.heading("Supervision");
     tree.print(paper);
+  }
+  return exit_code::ok;
+}
+
+ending node_tree(session& s) {
+  auto answer = s.ask("node.status");
+  if (!answer) {
+    return std::move(answer).error();
+  }
+  const auto supervisors = answer->value("supervisors", json::array());
+  const auto components = answer->value("components", json::array());
+  const auto named = [](const json& list, const char* key, const std::string& name) {
+    const auto it = std::find_if(list.begin(), list.end(),
+                                 [&](const json& one) { return shown(one, key) == name; });
+    return it == list.end() ? json::object() : *it;
+  };
+  // What hangs below a name: children of a supervisor, or what a component says of itself.
+  const std::function<json(const json&)> grown = [&](const json& child) {
+    auto node = child;
+    const auto name = shown(child, "name");
+    if (const auto below = named(supervisors, "name", name); !below.empty()) {
+      node["strategy"] = below.value("strategy", "");
+      node["children"] = json::array();
+      for (const auto& one : below.value("children", json::array())) {
+        node["children"].push_back(grown(one));
+      }
+    } else if (const auto c = named(components, "component", name); !c.empty()) {
+      for (const auto* field : {"state", "plugin", "version", "executor", "queued", "steps",
+                                "restarts", "last_error", "probation"}) {
+        if (c.contains(field)) {
+          node[field] = c[field];
+        }
+      }
+    }
+    return node;
+  };
+  const auto tree = grown({{"name", "root"}, {"state", "running"}, {"restarts", 0}});
+  if (s.told_program({{"tree", tree}, {"degraded", answer->value("degraded", json::array())}})) {
+    return exit_code::ok;
+  }
+  table t({{"actor"}, {"state"}, {"version"}, {"queued", true}, {"restarts", true}, {"last error"}});
+  const std::function<void(const json&, const std::string&)> rows = [&](const json& node,
+                                                                         const std::string& indent) {
+    const auto state = shown(node, "state");
+    const auto strategy = shown(node, "strategy");
+    t.row({indent + shown(node, "name") + (strategy.empty() ? "" : " (" + strategy + ")"),
+           {node.contains("probation") ? state + ", on probation" : state, colour_of_state(state)},
+           shown(node, "version"),
+           node.contains("queued") ? std::to_string(number(node, "queued")) : "",
+           std::to_string(number(node, "restarts")),
+           shown(node, "last_error")});
+    for (const auto& child : node.value("children", json::array())) {
+      rows(child, indent + "  ");
+    }
+  };
+  rows(tree, "");
+  t.print(s.paper());
+  for (const auto& what : answer->value("degraded", json::array())) {
+    s.paper().paragraph("- " + clean(what.get<std::string>()), 0, 2, colour::bad);
   }
   return exit_code::ok;
 }

@@ -73,7 +73,7 @@ ending plugin_lock(session& s, const std::vector<std::string>& files,
            shown(f, "sha256").substr(0, 16)});
   }
   t.print(s.paper());
-  s.paper().line("Written to " + output.string() + "; a node reads it when it starts.");
+  s.paper().line("Written to " + output.string() + "; a node reads it when it starts and for each plugin swap.");
   return exit_code::ok;
 }
 

@@ -230,6 +230,18 @@ record_line plugin_line(const json& r) {
               bad ? colour::bad : colour::none);
 }
 
+/// switched, kept or rolled_back.
+record_line swap_line(const json& r) {
+  const auto what = detail_of(r, "what");
+  const auto release = detail_of(r, "release");
+  if (what == "rolled_back") {
+    return loud("taken back to " + release, colour::bad);
+  }
+  return loud(what == "kept" ? release + " stays"
+                             : release + " took over from " + detail_of(r, "before"),
+              colour::strong);
+}
+
 record_line node_line(const json& r) {
   return loud("node " + detail_of(r, "what"), colour::strong);
 }
@@ -302,6 +314,7 @@ const std::map<std::string_view, teller>& tellers() {
                                                         {"question", question_line},
                                                         {"refused", refused_line},
                                                         {"replay", replay_line},
+                                                        {"swap", swap_line},
                                                         {"timer", timer_line},
                                                         {"verdict", verdict_line}};
   return table;

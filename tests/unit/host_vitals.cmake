@@ -1,0 +1,1 @@
+crossdock_test(unit/host_vitals LIBS crossdock_host)
