@@ -147,11 +147,48 @@ result<void> write_line(ledger::transaction& tx, const std::string& component,
        d.idempotency_key, d.event ? d.event->subject : std::string(),
        d.event ? d.event->case_id : std::string(), ledger::blob{line.asks},
        ledger::blob{line.before}});
-  if (r && line.n % 64 == 0 && line.n > journal_steps_max) {
+  if (r && line.drop_through > 0) {
     r = tx.db().exec("DELETE FROM step_journal WHERE component = ? AND n <= ?",
-                     {component, line.n - journal_steps_max});
+                     {component, line.drop_through});
   }
   return r ? result<void>() : std::move(r).error();
+}
+
+void journal_window::found(std::int64_t n, std::size_t bytes) {
+  lines_.emplace_back(n, bytes);
+  bytes_ += bytes;
+}
+
+void journal_window::add(journal_line& line, std::size_t tag_bytes) {
+  constexpr std::size_t line_bytes = 200; ///< of its other columns, about
+  found(line.n, line_bytes + line.asks.size() + line.before.size() + tag_bytes);
+  // A few at a time: a statement for each line would cost as much as the line.
+  constexpr std::size_t slack = 64;
+  constexpr auto steps_max = static_cast<std::size_t>(journal_steps_max);
+  if (lines_.size() < steps_max + slack && bytes_ <= journal_bytes_max) {
+    return;
+  }
+  const auto bytes =
+      bytes_ > journal_bytes_max ? journal_bytes_max / 2 : journal_bytes_max;
+  while (!lines_.empty() && (lines_.size() > steps_max || bytes_ > bytes)) {
+    line.drop_through = lines_.front().first;
+    bytes_ -= lines_.front().second;
+    lines_.pop_front();
+  }
+}
+
+result<journal_window> window_of(ledger::connection& db, const std::string& component) {
+  auto rows = db.query("SELECT n, 200 + length(asks) + length(before) + length(tag) FROM "
+                       "step_journal WHERE component = ? ORDER BY n",
+                       {component});
+  if (!rows) {
+    return std::move(rows).error();
+  }
+  journal_window out;
+  for (const auto& r : *rows) {
+    out.found(r.integer(0), static_cast<std::size_t>(r.integer(1)));
+  }
+  return out;
 }
 
 result<std::int64_t> last_step(ledger::connection& db, const std::string& component) {

@@ -8,13 +8,15 @@
 #include "ledger/ledger.hpp"
 
 #include <cstdint>
+#include <deque>
 #include <string>
 #include <vector>
 
 namespace crossdock::host {
 
-/// The newest steps that are kept of each component.
+/// The newest steps that are kept of each component, and how much of them.
 constexpr std::int64_t journal_steps_max = 5'000;
+constexpr std::size_t journal_bytes_max = 32u << 20;
 
 /// A question, call or proposal of a step: its answer comes with `request`, and another
 /// version that asked the same (`name`, `digest`) is given that answer.
@@ -45,10 +47,27 @@ struct journal_line {
   std::uint64_t seed = 0;
   std::string asks;
   std::string before;
+  std::int64_t drop_through = 0; ///< older lines that go; 0: none
 };
+
+/// Which lines of a component are there, and which go when there are too many of them.
+class journal_window {
+public:
+  /// Of a line that is there already.
+  void found(std::int64_t n, std::size_t bytes);
+  /// Of a line that is written now; fills its `drop_through`.
+  void add(journal_line& line, std::size_t tag_bytes);
+
+private:
+  std::deque<std::pair<std::int64_t, std::size_t>> lines_;
+  std::size_t bytes_ = 0;
+};
+
+/// The window of what is there. Errors: of the ledger.
+result<journal_window> window_of(ledger::connection& db, const std::string& component);
 journal_line line_of(std::int64_t n, std::uint64_t seed, const step& s);
 
-/// Writes it within the step's own unit; drops what is older than journal_steps_max.
+/// Writes it within the step's own unit, and drops what it says.
 result<void> write_line(ledger::transaction& tx, const std::string& component,
                         const job& j, const journal_line& line);
 

@@ -129,10 +129,11 @@ void shell::load() {
   auto memory = std::make_shared<memory_view>();
   auto waiting = std::make_shared<std::vector<delivery>>();
   auto steps = std::make_shared<std::int64_t>(0);
+  auto window = std::make_shared<journal_window>();
   auto released = std::make_shared<std::optional<release_row>>();
   ledger::unit u;
   u.name = "host.load";
-  u.apply = [memory, waiting, steps, released, sink = sink_of<deliver>(),
+  u.apply = [memory, waiting, steps, window, released, sink = sink_of<deliver>(),
              exchange = env_.exchange,
              name = component_->name](ledger::transaction& tx) -> result<void> {
     auto rows = tx.db().query(
@@ -148,6 +149,11 @@ void shell::load() {
       return std::move(found).error();
     }
     *waiting = std::move(*found);
+    auto there = window_of(tx.db(), name);
+    if (!there) {
+      return std::move(there).error();
+    }
+    *window = *std::move(there);
     auto last = last_step(tx.db(), name);
     if (!last) {
       return std::move(last).error();
@@ -160,7 +166,7 @@ void shell::load() {
     *released = *std::move(row);
     return {};
   };
-  u.applied = on_own_turn([this, memory, waiting, steps,
+  u.applied = on_own_turn([this, memory, waiting, steps, window,
                            released](const result<ledger::receipt>& r) {
     if (!r) {
       const logging::scope about({.component = component_->name});
@@ -170,6 +176,7 @@ void shell::load() {
     }
     memory_ = memory;
     step_number_ = *steps;
+    window_ = std::move(*window);
     if (const auto& row = *released; row && row->on_probation) {
       if (const auto it = env_.previous.find(component_->name);
           it != env_.previous.end()) {
@@ -749,7 +756,7 @@ void shell::commit(const std::shared_ptr<step>& s,
   ledger::unit u;
   u.name = "host.step";
   u.apply = [env = env_, component = component_, records = records_, s, text, j,
-             line = line_of(++step_number_, seed_, *s)](
+             line = next_line(*s, j->row ? j->row->tag.size() : 0)](
                 ledger::transaction& tx) -> result<void> {
     return write_step(tx, env, *component, *s, *text, *j, line, *records);
   };
@@ -802,6 +809,12 @@ void shell::take_note(const step& s, const job& j) {
   if (j.row && j.row->kind == delivery_kind::decision) {
     vitals_.decided(j.row->status == CDK_OK);
   }
+}
+
+journal_line shell::next_line(const step& s, std::size_t tag_bytes) {
+  auto line = line_of(++step_number_, seed_, s);
+  window_.add(line, tag_bytes);
+  return line;
 }
 
 void shell::remember(const memory_changes& changes) {

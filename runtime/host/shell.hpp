@@ -168,6 +168,8 @@ private:
               const std::shared_ptr<job>& j);
 
   void remember(const memory_changes& changes);
+  /// Of a step that is recorded now.
+  journal_line next_line(const step& s, std::size_t tag_bytes);
   /// For the comparison of versions.
   void take_note(const step& s, const job& j);
 
@@ -269,6 +271,7 @@ private:
   bool watched_ = false; ///< its steps run on a thread that can be left behind
 
   std::int64_t step_number_ = 0; ///< of the journal
+  journal_window window_;
   std::uint64_t seed_ = 0;       ///< of the step under way
   vitals vitals_;
   std::optional<probation> probation_;

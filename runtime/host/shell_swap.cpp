@@ -322,7 +322,7 @@ void shell::switch_over(std::uint64_t number, const std::shared_ptr<step>& start
   u.name = "host.swap";
   u.cls = ledger::record_class::a;
   u.apply = [r = std::move(r), row, start, env = env_, what = component_,
-             records = records_, line = line_of(++step_number_, seed_, *start)](
+             records = records_, line = next_line(*start, 0)](
                 ledger::transaction& tx) -> result<void> {
     // Other settings of the same file are those of the configuration: nothing to
     // remember.
@@ -795,7 +795,7 @@ void shell::switch_back(std::uint64_t number, const std::shared_ptr<caught_up>& 
   u.name = "host.rollback";
   u.cls = ledger::record_class::a;
   u.apply = [r = std::move(r), row, all, env = env_, what = component_,
-             records = records_, line = line_of(++step_number_, seed_, *all)](
+             records = records_, line = next_line(*all, 0)](
                 ledger::transaction& tx) -> result<void> {
     if (auto done = write_if_other(tx, row); !done) {
       return done;

@@ -651,6 +651,14 @@ private:
     env.words = parts_.words;
     env.time = time_;
     env.configured = configured_;
+    env.configured_file = [this](const std::string& name) {
+      for (const auto& c : parts_.components) {
+        if (c->name == name) {
+          return c->file;
+        }
+      }
+      return std::shared_ptr<const host::staged_plugin>();
+    };
     env.shell = [all = handles_](const std::string& name) {
       const std::lock_guard lock(all->mutex);
       const auto it = all->shells.find(name);

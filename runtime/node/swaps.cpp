@@ -1,5 +1,6 @@
 #include "node/swaps.hpp"
 
+#include "base/clock.hpp"
 #include "host/rehearsal.hpp"
 #include "host/staged_plugin.hpp"
 #include "host/swap_plan.hpp"
@@ -27,10 +28,11 @@ component_config config_of(const config& c, const std::string& name) {
 }
 
 /// Judges the file, and reads it again from the store: what runs later is what is kept
-/// there.
+/// there. Its version does not count as one that was here until it is kept: on probation,
+/// the one before it is no downgrade.
 result<admitted> keep_and_admit(const config& c, const fs::path& file) {
   const auto store = c.data / "plugins";
-  auto first = admit(c, file, store, admitting::remember);
+  auto first = admit(c, file, store, admitting::look);
   if (!first) {
     return first;
   }
@@ -53,7 +55,50 @@ result<admitted> keep_and_admit(const config& c, const fs::path& file) {
       return std::move(put).error();
     }
   }
-  return admit(c, *kept, store, admitting::remember);
+  return admit(c, *kept, store, admitting::look);
+}
+
+/// An older file may be loaded again: on the store's record, with the reason. Nothing is
+/// written if it may be anyway.
+result<void> allow_older(const config& c, const host::staged_plugin& file,
+                         const std::string& by, const std::string& reason) {
+  if (!c.trusted) {
+    return {};
+  }
+  auto store = trust::store::open(c.data / "plugins", trust::store::use::write);
+  if (!store) {
+    return std::move(store).error();
+  }
+  if (store->before().new_enough(file.id(), file.version(), file.sha256_hex())) {
+    return {};
+  }
+  trust::staging line;
+  line.at = system_clock().now();
+  line.by = by;
+  line.what = "staged";
+  line.id = file.id();
+  line.version = file.version();
+  line.sha256 = file.sha256_hex();
+  line.asks = trust::asked_by_plugin(file.manifest());
+  line.downgrade_reason = reason;
+  return store->append(std::move(line));
+}
+
+/// The version of `file` counts as one that was here from now on. What the configuration
+/// names is older then, and may be loaded all the same: each start reads it.
+result<admitted> remember_kept(const config& c, const fs::path& file,
+                               const host::staged_plugin& configured,
+                               const std::string& by) {
+  auto in = admit(c, file, c.data / "plugins", admitting::remember);
+  if (!in) {
+    return in;
+  }
+  if (auto r = allow_older(c, configured, by,
+                           in->file->release() + " took over from what is configured");
+      !r) {
+    return std::move(r).error();
+  }
+  return in;
 }
 
 /// Questions and tools that others than `name` ask of whoever answers them.
@@ -323,7 +368,17 @@ result<json> swaps::keep(const std::string& by, const json& wanted) {
     return error(errc::not_found, "no component \"" + name + "\" runs on this node")
         .at("field", "component");
   }
-  return told(env_.end_probation(env_.shell(name), {true, by, ""}));
+  auto kept = told(env_.end_probation(env_.shell(name), {true, by, ""}));
+  if (kept) {
+    const auto& c = env_.rules->now()->source;
+    const auto configured = env_.configured_file(name);
+    if (auto r =
+            remember_kept(c, env_.components->find(name)->file->file(), *configured, by);
+        !r) {
+      (*kept)["warning"] = r.error().describe();
+    }
+  }
+  return kept;
 }
 
 result<json> swaps::back(const std::string& by, const json& wanted) {
@@ -356,6 +411,16 @@ result<json> swaps::back(const std::string& by, const json& wanted) {
                                      ": there is nothing to go back to");
   }
   // Later the way back is a swap of its own, with all that belongs to one.
+  auto before = host::staged_plugin::read(row->previous_file);
+  if (!before) {
+    return std::move(before).error();
+  }
+  const auto reason = text_or(wanted, "reason");
+  if (auto r = allow_older(env_.rules->now()->source, **before, by,
+                           reason.empty() ? "plugin rollback" : reason);
+      !r) {
+    return std::move(r).error();
+  }
   json swap_back = wanted;
   swap_back["file"] = row->previous_file;
   swap_back["accept_wider"] = true; // it had these rights before
@@ -378,10 +443,12 @@ result<restored> restore_releases(const config& c, ledger::store& store,
   if (!in_order) {
     return std::move(in_order).error();
   }
-  const auto load =
-      [&](const std::string& name, const std::string& file,
-          const std::string& sha256) -> result<std::shared_ptr<const host::component>> {
-    auto in = admit(c, file, c.data / "plugins", admitting::remember);
+  const auto load = [&](const std::string& name, const std::string& file,
+                        const std::string& sha256,
+                        admitting how) -> result<std::shared_ptr<const host::component>> {
+    auto in = how == admitting::look
+                  ? admit(c, file, c.data / "plugins", how)
+                  : remember_kept(c, file, *configured.find(name)->file, "node");
     if (!in) {
       return std::move(in).error();
     }
@@ -404,7 +471,8 @@ result<restored> restore_releases(const config& c, ledger::store& store,
                              row.file + " took over, so that is what runs");
       continue;
     }
-    auto running = load(row.component, row.file, row.sha256);
+    auto running = load(row.component, row.file, row.sha256,
+                        row.on_probation ? admitting::look : admitting::remember);
     if (!running) {
       out.warnings.push_back(
           row.component + ": " + row.file +
@@ -419,7 +487,8 @@ result<restored> restore_releases(const config& c, ledger::store& store,
     }
     auto before = row.previous_sha256 == row.configured
                       ? result<std::shared_ptr<const host::component>>(named)
-                      : load(row.component, row.previous_file, row.previous_sha256);
+                      : load(row.component, row.previous_file, row.previous_sha256,
+                             admitting::look);
     if (!before) {
       out.warnings.push_back(row.component + ": there is no way back any more: " +
                              before.error().describe());

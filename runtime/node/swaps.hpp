@@ -31,6 +31,8 @@ struct swap_environment {
   std::shared_ptr<const clock> time;
   /// SHA-256 of the file that the configuration names, by component.
   std::map<std::string, std::string> configured;
+  std::function<std::shared_ptr<const host::staged_plugin>(const std::string& component)>
+      configured_file;
   std::function<shell_handle(const std::string& component)> shell;
   /// Asks it and waits.
   std::function<answer(const shell_handle&, std::shared_ptr<const host::replacement>)>

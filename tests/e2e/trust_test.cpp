@@ -123,10 +123,11 @@ TEST_CASE_METHOD(signed_node,
   CHECK(detail.at("plugins").at(0).at("standing") == "signed");
 }
 
-TEST_CASE_METHOD(signed_node,
-                 "a changed byte, a lost signature and a revoked file are refused with the "
-                 "reason, on record",
-                 "[e2e]") {
+TEST_CASE_METHOD(
+    signed_node,
+    "a changed byte, a lost signature and a revoked file are refused with the "
+    "reason, on record",
+    "[e2e]") {
   std::string expected;
   SECTION("a changed byte") {
     auto bytes = read(shipped() / "order.so");
@@ -210,14 +211,17 @@ TEST_CASE_METHOD(signed_node,
   CHECK_THAT(f.text, Contains("erp.nosuch") && Contains("grant.calls"));
 }
 
-TEST_CASE_METHOD(signed_node,
-                 "what a partner's key signs runs in processes of its own, unless the operator "
-                 "lists the file or trusts the key with the node's memory",
-                 "[e2e]") {
-  const auto hash = run({"/usr/bin/sha256sum", (shipped() / "sql.so").string()}).text.substr(0, 64);
+TEST_CASE_METHOD(
+    signed_node,
+    "what a partner's key signs runs in processes of its own, unless the operator "
+    "lists the file or trusts the key with the node's memory",
+    "[e2e]") {
+  const auto hash =
+      run({"/usr/bin/sha256sum", (shipped() / "sql.so").string()}).text.substr(0, 64);
   auto text = read(node.config_file());
   // The connector opens a database file: exactly this one may do so, in the node.
-  replace(text, "trust = \"trust.toml\"", "trust = \"trust.toml\"\nsha256 = [\"" + hash + "\"]");
+  replace(text, "trust = \"trust.toml\"",
+          "trust = \"trust.toml\"\nsha256 = [\"" + hash + "\"]");
   write(node.config_file(), text);
   trust("");
   node.start();
@@ -283,4 +287,53 @@ TEST_CASE_METHOD(signed_node,
   struct stat s {};
   REQUIRE(::stat(copy.c_str(), &s) == 0);
   CHECK((s.st_mode & 0222) == 0);
+}
+
+TEST_CASE_METHOD(signed_node,
+                 "a version on probation does not make the one before it a downgrade",
+                 "[e2e]") {
+  node.start();
+  fs::copy_file(ORDER_NEXT, shipped() / "order-next.so");
+  const auto says = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), {crossdock_program(), "--config",
+                                 node.config_file().string(), "plugin"});
+    return run(words);
+  };
+  const auto version = [&] {
+    const auto list = node.ask("plugin.list");
+    for (const auto& one : list.at("plugins")) {
+      if (one.at("component") == "order") {
+        CHECK(one.at("standing") == "signed");
+        return one.at("version").get<std::string>();
+      }
+    }
+    return std::string();
+  };
+  const auto next = (shipped() / "order-next.so").string();
+  const auto unsigned_yet = says({"swap", "--to", next, "--yes"});
+  CHECK_THAT(unsigned_yet.text, Contains("may not be loaded"));
+  sign("order-next.so");
+
+  REQUIRE(says({"swap", "--to", next, "--yes"}).code == 0);
+  CHECK(version() == "0.2.0");
+  REQUIRE(says({"rollback", "order"}).code == 0);
+  CHECK(version() == "0.1.0");
+  CHECK(node.stop() == 0);
+  node.start(); // as configured
+  CHECK(version() == "0.1.0");
+
+  REQUIRE(says({"swap", "--to", next, "--yes"}).code == 0);
+  REQUIRE(says({"keep", "order"}).code == 0);
+  CHECK(node.stop() == 0);
+  node.start();
+  CHECK(version() == "0.2.0");
+  const auto back = says({"rollback", "order", "--reason", "prices were wrong"});
+  INFO(back.text);
+  REQUIRE(back.code == 0);
+  CHECK(version() == "0.1.0");
+  CHECK(node.stop() == 0);
+  node.start();
+  CHECK(version() == "0.1.0");
+  CHECK(node.stop() == 0);
+  CHECK_THAT(says({"list", "--staged"}).text, Contains("0.1.0"));
 }

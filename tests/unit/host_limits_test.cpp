@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "host/allowance.hpp"
+#include "host/journal.hpp"
 #include "host/sightings.hpp"
 
 using namespace crossdock::host;
@@ -12,7 +13,7 @@ const allowance::clock::time_point start{};
 } // namespace
 
 TEST_CASE("an allowance is overdrawn once, and is owed until it grew back", "[limits]") {
-  allowance a(64, 8, start); // numbers that are exact in binary
+  allowance a(64, 8, start);     // numbers that are exact in binary
   CHECK_FALSE(a.take(8, start)); // it starts full
   CHECK(a.owed(start) == 0ms);
   CHECK(a.take(16, start)); // nothing was owed, so the whole step counts
@@ -67,4 +68,32 @@ TEST_CASE("names that are made up are told together beyond two hundred", "[limit
     told += s.note("name " + std::to_string(i)) > 0 ? 1 : 0;
   }
   CHECK(told == 200 + 4);
+}
+
+TEST_CASE("the journal keeps the newest steps, and not too much of them", "[limits]") {
+  journal_window steps;
+  std::int64_t gone = 0;
+  for (std::int64_t n = 1; n <= journal_steps_max + 200; ++n) {
+    journal_line line;
+    line.n = n;
+    steps.add(line, 10);
+    gone = std::max(gone, line.drop_through);
+  }
+  CHECK(gone >= 200 - 64);
+  CHECK(gone <= 200);
+
+  journal_window large;
+  journal_line line;
+  line.before = std::string(journal_bytes_max / 4, 'x');
+  for (line.n = 1; line.n <= 4; ++line.n) {
+    large.add(line, 0);
+    CHECK(line.drop_through ==
+          (line.n == 4 ? 3 : 0)); // down to less than half of what may be
+  }
+  journal_window too_large;
+  line = {};
+  line.n = 7;
+  line.before = std::string(journal_bytes_max + 1, 'x');
+  too_large.add(line, 0);
+  CHECK(line.drop_through == 7); // not even itself
 }
