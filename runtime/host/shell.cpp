@@ -785,6 +785,15 @@ void shell::take_note(const step& s, const job& j) {
   const auto took = std::chrono::duration_cast<std::chrono::microseconds>(
       std::chrono::steady_clock::now() - began_);
   vitals_.step(took, s.status < 0 && s.status != CDK_E_RETRY);
+  if (took > component_->limits.step_soft) {
+    ++slow_steps_;
+    const auto why = "a step took more than " +
+                     std::to_string(component_->limits.step_soft.count()) + " ms";
+    if (const auto times = slow_seen_.note(why); times > 0) {
+      spdlog::warn("{}: {} ({} ms for {}; {} times)", label(), why, took.count() / 1000,
+                   j.row ? j.row->topic : "what has no topic", times);
+    }
+  }
   for (std::size_t i = 0; i < s.refusals.size(); ++i) {
     vitals_.refused();
   }
@@ -931,6 +940,7 @@ status_report shell::report() const {
            {"dead_letters", dead_},
            {"restarts", restarts_},
            {"throttled", throttled_},
+           {"slow_steps", slow_steps_},
            {"abandoned_threads", abandoned_},
            {"memory_bytes", memory_bytes_},
            {"last_error", last_error_},

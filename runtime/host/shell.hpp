@@ -11,6 +11,7 @@
 #include "host/plugin_records.hpp"
 #include "host/presented.hpp"
 #include "host/release_rows.hpp"
+#include "host/sightings.hpp"
 #include "host/vitals.hpp"
 
 #include <condition_variable>
@@ -263,6 +264,8 @@ private:
   std::uint64_t abandoned_ = 0;
   bool waiting_ = false;
   std::uint64_t throttled_ = 0;
+  std::uint64_t slow_steps_ = 0; ///< beyond the soft limit
+  sightings slow_seen_;
   std::uint64_t generation_ =
       0; ///< of the instance, so that a late word of an old one is known
   std::uint64_t generations_ = 0;

@@ -422,6 +422,7 @@ void shell::call_off(const error& why) {
     // The version before cannot run here any more: the one that failed is made again.
     last_error_ = "the version before did not come back: " + why.describe();
     probation_.reset();
+    state_ = "running";
     if (!instance_) {
       instance_failed(last_error_);
       return;

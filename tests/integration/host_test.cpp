@@ -42,6 +42,19 @@ TEST_CASE("memory and effects of steps that succeed are there, in order, once",
   REQUIRE(until([&] { return f.memory("count") == "50"; }));
 }
 
+TEST_CASE("a step beyond its soft limit is done, and told", "[host]") {
+  const auto where =
+      GENERATE(host::executor_kind::scheduled, host::executor_kind::process);
+  host::component_limits patient;
+  patient.step_soft = 50ms;
+  fixture f(plugin_list{{"sleeper", "test.sleeper", where, patient}});
+  f.publish("test.event", {{"busy_ms", 0}});
+  f.publish("test.event", {{"busy_ms", 120}});
+  REQUIRE(until([&] { return f.done_count() == 2; }));
+  CHECK(f.status(0)["slow_steps"] == 1);
+  CHECK(f.dead().empty());
+}
+
 TEST_CASE("one agent asks another and continues with its answer", "[host]") {
   const auto where =
       GENERATE(host::executor_kind::scheduled, host::executor_kind::process);

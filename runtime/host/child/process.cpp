@@ -14,6 +14,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <utility>
 
 #ifndef P_PIDFD
@@ -187,6 +188,14 @@ void process::demote() const {
        fs::directory_iterator("/proc/" + std::to_string(id_) + "/task", failure)) {
     ::sched_setscheduler(std::atoi(task.path().filename().c_str()), SCHED_IDLE, &none);
   }
+}
+
+std::chrono::nanoseconds process::waited_to_run() const {
+  // "run_ns wait_ns slices" (Documentation/scheduler/sched-stats.rst).
+  std::ifstream file("/proc/" + std::to_string(id_) + "/schedstat");
+  std::uint64_t ran = 0;
+  std::uint64_t waited = 0;
+  return file >> ran >> waited ? std::chrono::nanoseconds(waited) : std::chrono::nanoseconds(0);
 }
 
 std::string process::how_it_ended(int wait_ms) {

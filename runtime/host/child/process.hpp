@@ -4,6 +4,7 @@
 
 #include "base/error.hpp"
 
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <mutex>
@@ -40,6 +41,9 @@ public:
   /// From now on it runs only when nothing else wants the processor (SCHED_IDLE): what
   /// the node wakes up for takes its place at once.
   void demote() const;
+  /// How long its main thread was ready to run and did not get a processor, since its
+  /// start; zero if the kernel does not say (CONFIG_SCHED_INFO).
+  std::chrono::nanoseconds waited_to_run() const;
   /// Waits for its end, at most this long; "ended by SIGSEGV (Segmentation fault)",
   /// "ended itself with code 3"; empty while it runs. The answer stays the same.
   std::string how_it_ended(int wait_ms);

@@ -23,6 +23,8 @@ constexpr std::size_t printed_bytes_max = 64u << 10;
 constexpr auto listening_window = std::chrono::milliseconds(100);
 constexpr int listening_max = 300;
 constexpr std::size_t refusals_max = 16;
+/// A step that gets no processor has this many times its hard deadline.
+constexpr int starved_factor = 6;
 
 std::size_t largest_step(const component_limits& l) {
   return l.effect_bytes_max + l.memory_bytes_max + (1u << 20);
@@ -256,10 +258,24 @@ void sandboxed_instance::begin(step& s, const cdk_event& event) {
 void sandboxed_instance::finish(step& s, steady::time_point until) {
   std::string message;
   const auto patience = std::min(until, steady::now() + component_->limits.step_soft);
+  const auto waited_before = process_.waited_to_run();
   auto o = steps_.receive(message, demoted_ ? until : patience);
   if (o == channel::outcome::late && !demoted_) {
     demote(); // it may go on, but no longer at its neighbours' cost
     o = steps_.receive(message, until);
+  }
+  // At the lowest priority a busy machine may leave it nothing: what it waited for a processor
+  // does not count, up to a limit.
+  const auto at_most = until + component_->limits.step_hard * (starved_factor - 1);
+  for (auto extended = until; o == channel::outcome::late;) {
+    const auto now_until = std::min(
+        at_most, until + std::chrono::duration_cast<steady::duration>(
+                             process_.waited_to_run() - waited_before));
+    if (now_until <= extended + std::chrono::milliseconds(1)) {
+      break;
+    }
+    extended = now_until;
+    o = steps_.receive(message, extended);
   }
   if (o != channel::outcome::done) {
     broke(s, o);
