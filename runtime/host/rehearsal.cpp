@@ -142,8 +142,7 @@ public:
           }
           const auto& s = (*held)->last();
           if (s.status < 0) {
-            out->failed =
-                s.message.empty() ? "status " + std::to_string(s.status) : s.message;
+            out->failed = why_of(s);
           } else {
             out->said = said_in(s);
           }

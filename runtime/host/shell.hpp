@@ -4,6 +4,7 @@
 
 #include "base/log.hpp"
 #include "host/allowance.hpp"
+#include "host/catch_up.hpp"
 #include "host/executor.hpp"
 #include "host/host.hpp"
 #include "host/instance.hpp"
@@ -32,17 +33,6 @@ struct candidate {
   std::shared_ptr<instance> object;
   voice_flag says;
   std::uint64_t generation = 0;
-};
-
-/// What another version learnt of the time since it ran last.
-struct caught_up {
-  std::optional<error> failed; ///< the version cannot run at all
-  std::shared_ptr<step> start;
-  memory_view memory;
-  bool memory_known = false;                 ///< false: it stays as it is
-  std::size_t absorbed = 0;                  ///< steps
-  json gap = json::array();                  ///< what was not, as sentences
-  std::map<std::uint64_t, std::string> tags; ///< of open questions, for this version
 };
 
 /// A swap or a way back that is under way.

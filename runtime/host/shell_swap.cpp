@@ -15,15 +15,9 @@ using namespace std::chrono_literals;
 
 /// A version that was taken back may cost this long, catching up included.
 constexpr auto way_back_max = 4'000ms;
-constexpr auto catch_up_max = 2'500ms;
-constexpr std::size_t gap_told = 20;
 
 answer refusal(errc code, std::string why) {
   return {static_cast<std::int32_t>(code), std::move(why)};
-}
-
-std::string why_of(const step& s) {
-  return s.message.empty() ? "status " + std::to_string(s.status) : s.message;
 }
 
 /// A row is there while another file runs than the configuration names.
@@ -33,14 +27,6 @@ result<void> write_if_other(ledger::transaction& tx, const release_row& row) {
   }
   return row.sha256 == row.configured ? forget_release(tx, row.component)
                                       : write(tx, row);
-}
-
-void tell_gap(json& gap, std::string what) {
-  if (gap.size() < gap_told) {
-    gap.push_back(std::move(what));
-  } else if (gap.size() == gap_told) {
-    gap.push_back("... and more");
-  }
 }
 
 } // namespace
@@ -322,8 +308,8 @@ void shell::switch_over(std::uint64_t number, const std::shared_ptr<step>& start
   u.name = "host.swap";
   u.cls = ledger::record_class::a;
   u.apply = [r = std::move(r), row, start, env = env_, what = component_,
-             records = records_, line = next_line(*start, 0)](
-                ledger::transaction& tx) -> result<void> {
+             records = records_,
+             line = next_line(*start, 0)](ledger::transaction& tx) -> result<void> {
     // Other settings of the same file are those of the configuration: nothing to
     // remember.
     if (row.sha256 != row.previous_sha256) {
@@ -593,141 +579,35 @@ void shell::catch_up() {
       });
   const bool same_schema = c.next.what->state_schema == component_->state_schema ||
                            c.next.what->restores_from.contains(component_->state_schema);
-  auto learn = [object = c.next.object, what = c.next.what, store = env_.store,
-                words = env_.words, done, after = probation_->after_step,
-                snapshot = probation_->snapshot, schema = probation_->state_schema,
-                is = memory_, seed = seed_ = env_.random->next(), newest = step_number_,
-                requests =
-                    env_.exchange->new_request_ids(c.next.what->limits.effects_max),
-                now = env_.time->now(), same_schema] {
-    auto out = std::make_shared<caught_up>();
-    const auto fail = [&](error why) {
-      out->failed = std::move(why);
-      done(out);
-    };
-    auto db = store->reader();
-    if (!db) {
-      fail(std::move(db).error());
-      return;
-    }
-    auto entries = read_journal(**db, what->name, after, {}, journal_steps_max);
-    if (!entries) {
-      fail(std::move(entries).error());
-      return;
-    }
-    // A connector's step speaks to the system of record: it is never run again. What it
-    // remembers (a cursor) was true when it was recorded, whoever recorded it.
-    const bool reaches_back =
-        entries->empty() ? newest == after : entries->front().n <= after + 1;
-    const bool whole = reaches_back && !(what->connector && same_schema);
-    memory_view memory = *is;
-    if (whole) {
-      auto was = memory_before(**db, what->name, *entries);
-      if (!was) {
-        fail(std::move(was).error());
-        return;
-      }
-      memory = *std::move(was);
-    } else if (!same_schema) {
-      fail(error(errc::version,
-                 "its memory was changed to a schema that the version before "
-                 "does not read, and the journal no longer reaches back"));
-      return;
-    }
-    if (auto r = object->restore(static_cast<std::uint32_t>(schema), snapshot, memory);
-        !r) {
-      fail(r.error());
-      return;
-    }
-    job start;
-    start.kind = CDK_EV_START;
-    const event_text text{start.payload, "[]", {}};
-    const auto base = std::make_shared<memory_view>(memory);
-    std::size_t bytes = 0;
-    for (const auto& [key, value] : *base) {
-      bytes += key.size() + value.bytes.size();
-    }
-    out->start = std::make_shared<step>(
-        what, words, requests, std::make_shared<seeded_random>(seed), base, bytes, now);
-    object->handle(*out->start, describe(start, text, now, now + what->limits.step_hard));
-    if (out->start->status < 0) {
-      fail(error(errc::plugin, "START: " + why_of(*out->start)));
-      return;
-    }
-    apply_changes(memory, out->start->changes);
-    object->remembered();
-    out->memory = memory;
-    out->memory_known = true;
-    if (what->connector) {
-      if (!same_schema) {
-        tell_gap(out->gap,
-                 "its memory is as it was at the swap: what it reads again, intake knows "
-                 "by its id");
-      }
-      done(out);
-      return;
-    }
-    if (!whole) {
-      tell_gap(out->gap,
-               "the journal no longer reaches back to the swap: its memory is what "
-               "the other version left");
-      done(out);
-      return;
-    }
-    replay again(what, object, words, std::move(memory));
-    asked_before questions;
-    const auto until = steady::now() + catch_up_max;
-    for (const auto& e : *entries) {
-      if (steady::now() > until) {
-        tell_gap(out->gap, fmt::format("steps {} to {}: there was no time", e.n, newest));
-        break;
-      }
-      const auto how = again.feed(e, questions);
-      note(questions, e);
-      const auto where = [&] {
-        return fmt::format("record {} ({})", e.what.row->seq, e.what.row->topic);
-      };
-      if (how == replay::fed::not_asked) {
-        tell_gap(out->gap, where() + ": an answer to a question that it does not ask");
-      } else if (how == replay::fed::handled && again.last().status < 0) {
-        tell_gap(out->gap, where() + ": " + why_of(again.last()));
-        if (again.last().status == CDK_E_FATAL || again.last().status == CDK_E_DEADLINE) {
-          out->failed = error(errc::plugin,
-                              "it failed while it caught up: " + why_of(again.last()));
-          break;
-        }
-      } else if (how == replay::fed::handled) {
-        ++out->absorbed;
-      }
-    }
-    out->memory = again.memory();
-    for (const auto& [request, question] : questions) {
-      if (auto tag = again.take_open(question)) {
-        out->tags.emplace(request, *std::move(tag));
-      }
-    }
-    for (const auto& question : again.open()) {
-      tell_gap(out->gap, "it would have asked " + question.name +
-                             ", which the other version did not ask in these words");
-    }
-    done(out);
-  };
+  const lesson missed{c.next.what,
+                      c.next.object,
+                      env_.store,
+                      env_.words,
+                      memory_,
+                      same_schema,
+                      probation_->snapshot,
+                      probation_->state_schema,
+                      probation_->after_step,
+                      step_number_,
+                      seed_ = env_.random->next(),
+                      env_.exchange->new_request_ids(c.next.what->limits.effects_max),
+                      env_.time->now()};
   // What the other version did last must be readable first.
   ledger::unit u;
   u.name = "host.settled";
   u.cls = ledger::record_class::a;
   auto* runs = c.next.runs.get();
-  u.durable = on_own_turn([this, runs, number = c.number,
-                           learn = std::move(learn)](const result<ledger::receipt>& r) {
-    if (!change_ || change_->number != number) {
-      return;
-    }
-    if (!r) {
-      call_off(r.error());
-      return;
-    }
-    runs->run(learn);
-  });
+  u.durable = on_own_turn(
+      [this, runs, number = c.number, missed, done](const result<ledger::receipt>& r) {
+        if (!change_ || change_->number != number) {
+          return;
+        }
+        if (!r) {
+          call_off(r.error());
+          return;
+        }
+        runs->run([missed, done] { done(learn(missed)); });
+      });
   env_.store->submit(std::move(u));
 }
 
@@ -796,8 +676,8 @@ void shell::switch_back(std::uint64_t number, const std::shared_ptr<caught_up>& 
   u.name = "host.rollback";
   u.cls = ledger::record_class::a;
   u.apply = [r = std::move(r), row, all, env = env_, what = component_,
-             records = records_, line = next_line(*all, 0)](
-                ledger::transaction& tx) -> result<void> {
+             records = records_,
+             line = next_line(*all, 0)](ledger::transaction& tx) -> result<void> {
     if (auto done = write_if_other(tx, row); !done) {
       return done;
     }

@@ -149,6 +149,11 @@ private:
   std::size_t effect_bytes_ = 0;
 };
 
+/// Why a step failed, in its own words if it had any.
+inline std::string why_of(const step& s) {
+  return s.message.empty() ? "status " + std::to_string(s.status) : s.message;
+}
+
 inline std::string_view view(cdk_str s) {
   return s.ptr == nullptr ? std::string_view{} : std::string_view(s.ptr, s.len);
 }
