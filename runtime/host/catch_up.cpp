@@ -43,11 +43,7 @@ std::shared_ptr<caught_up> learn(const lesson& from) {
   const bool whole = reaches_back && !(from.what->connector && from.same_schema);
   memory_view memory = *from.is;
   if (whole) {
-    auto was = memory_before(**db, from.what->name, *entries);
-    if (!was) {
-      return fail(std::move(was).error());
-    }
-    memory = *std::move(was);
+    undo(memory, *entries);
   } else if (!from.same_schema) {
     return fail(error(errc::version,
                       "its memory was changed to a schema that the version before "

@@ -224,8 +224,7 @@ result<std::vector<journal_entry>> read_journal(ledger::connection& db,
   return out;
 }
 
-result<memory_view> memory_before(ledger::connection& db, const std::string& component,
-                                  const std::vector<journal_entry>& entries) {
+result<memory_view> memory_of(ledger::connection& db, const std::string& component) {
   auto rows =
       db.query("SELECT key, value, expires FROM memory WHERE component = ?", {component});
   if (!rows) {
@@ -235,16 +234,19 @@ result<memory_view> memory_before(ledger::connection& db, const std::string& com
   for (const auto& r : *rows) {
     out[r.text(0)] = {r.text(1), r.integer(2)};
   }
+  return out;
+}
+
+void undo(memory_view& memory, const std::vector<journal_entry>& entries) {
   for (auto e = entries.rbegin(); e != entries.rend(); ++e) {
     for (const auto& [key, value] : e->before) {
       if (value) {
-        out[key] = *value;
+        memory[key] = *value;
       } else {
-        out.erase(key);
+        memory.erase(key);
       }
     }
   }
-  return out;
 }
 
 } // namespace crossdock::host

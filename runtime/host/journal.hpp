@@ -81,8 +81,11 @@ result<std::vector<journal_entry>> read_journal(ledger::connection& db,
                                                 std::int64_t after, timestamp since,
                                                 std::size_t limit);
 
-/// The component's memory before `entries`, which are its newest steps.
-result<memory_view> memory_before(ledger::connection& db, const std::string& component,
-                                  const std::vector<journal_entry>& entries);
+/// The component's memory as it is. While it works, read this first and its journal
+/// after: undoing steps that came in between gives the same.
+result<memory_view> memory_of(ledger::connection& db, const std::string& component);
+
+/// The memory before `entries`, which are the newest steps of what `memory` belongs to.
+void undo(memory_view& memory, const std::vector<journal_entry>& entries);
 
 } // namespace crossdock::host

@@ -216,14 +216,15 @@ result<json> rehearse(ledger::connection& db, const rehearsal& r) {
                  "a connector is not rehearsed: its steps speak to the system of "
                  "record");
   }
+  auto memory = memory_of(db, r.now->name);
+  if (!memory) {
+    return std::move(memory).error();
+  }
   auto entries = read_journal(db, r.now->name, 0, r.since, r.steps_max);
   if (!entries) {
     return std::move(entries).error();
   }
-  auto memory = memory_before(db, r.now->name, *entries);
-  if (!memory) {
-    return std::move(memory).error();
-  }
+  undo(*memory, *entries);
   trial before(r, r.now);
   trial after(r, r.next);
   if (auto made = before.create(*memory); !made) {

@@ -215,6 +215,12 @@ result<json> swaps::swap(const std::string& by, const json& wanted) {
     return std::move(t).error();
   }
   const auto& name = t->now->name;
+  if (const auto agreed = text_or(wanted, "sha256");
+      !agreed.empty() && agreed != t->next->file->sha256_hex()) {
+    return error(errc::conflict, "the file is another one than was looked at. Nothing was "
+                                 "changed")
+        .at("file", text_or(wanted, "file"));
+  }
   const auto plan = host::plan_swap(
       *t->now, *t->next, relied_on(*env_.components, *env_.rules->now(), name));
   json out{

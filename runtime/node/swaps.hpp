@@ -45,7 +45,8 @@ class swaps {
 public:
   explicit swaps(swap_environment env) : env_(std::move(env)) {}
 
-  /// {file, component?, dry_run, rehearse_s, probation_s, accept_wider, max_differing?}.
+  /// {file, component?, dry_run, rehearse_s, probation_s, accept_wider, max_differing?,
+  /// sha256? (of the file that was looked at before)}.
   /// Gives the plan, the rehearsal, and how it went. Errors: denied (the file, or wider
   /// rights), conflict (what runs does not allow it; too much would differ), as of the
   /// file.

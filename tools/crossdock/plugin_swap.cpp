@@ -161,6 +161,7 @@ ending plugin_swap(session& s, const swap_words& w) {
     }
   }
   wanted["dry_run"] = false;
+  wanted["sha256"] = shown(*plan, "sha256"); // what was agreed to, if the file changes now
   wanted["rehearse_s"] = 0; // it was done; the node remembers what it said
   wanted["accept_wider"] = w.accept_wider || (wider && (w.yes || doubt));
   auto done = s.ask("plugin.swap", wanted);
