@@ -6,6 +6,7 @@
 #include <boost/math/distributions/negative_binomial.hpp>
 #include <boost/math/distributions/normal.hpp>
 #include <boost/math/distributions/poisson.hpp>
+#include <boost/math/distributions/students_t.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -123,6 +124,12 @@ outcome<double> normal_quantile(double p) {
   return bm::quantile(normal_law(), p);
 }
 
+outcome<double> student_quantile(double p, double degrees) {
+  if (auto wrong = checks().inside_unit("p", p).positive("degrees", degrees).failure())
+    return *wrong;
+  return boost::math::quantile(boost::math::students_t(degrees), p);
+}
+
 outcome<expected_loss_pair> standard_normal_loss(double z) {
   return normal_loss(z, 0, 1);
 }
@@ -149,6 +156,20 @@ outcome<expected_loss_pair> gamma_loss(double x, double shape, double scale) {
                        .failure())
     return *wrong;
   return pair_of(gamma_shortage(x, shape, scale), x, shape * scale);
+}
+
+outcome<expected_loss_pair> lognormal_loss(double x, double mu, double sigma) {
+  if (auto wrong =
+          checks().finite("x", x).finite("mu", mu).positive("sigma", sigma).failure())
+    return *wrong;
+  const double mean = std::exp(mu + sigma * sigma / 2);
+  if (!std::isfinite(mean))
+    return domain_error{"mu", "must leave the mean within the numbers that exist"};
+  if (x <= 0)
+    return expected_loss_pair{mean - x, 0};
+  const double z = (std::log(x) - mu) / sigma;
+  const double loss = mean * normal_above(z - sigma) - x * normal_above(z);
+  return expected_loss_pair{std::max(loss, 0.0), std::max(x - mean + loss, 0.0)};
 }
 
 outcome<expected_loss_pair> negative_binomial_loss(double x, double mean, double sd) {

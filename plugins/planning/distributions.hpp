@@ -19,6 +19,10 @@ double normal_above(double z);
 /// The z with P(Z <= z) = p. Valid: 0 < p < 1.
 outcome<double> normal_quantile(double p);
 
+/// The t with P(T <= t) = p for a Student t of `degrees` degrees of freedom.
+/// Valid: 0 < p < 1, degrees > 0.
+outcome<double> student_quantile(double p, double degrees);
+
 // -- loss functions ---------------------------------------------------------------------
 /// Units short and units left over when x units meet random demand X.
 struct expected_loss_pair {
@@ -38,6 +42,9 @@ outcome<expected_loss_pair> poisson_loss(double x, double mean);
 
 /// Gamma demand (Burgin 1975), mean = shape * scale. Valid: shape > 0, scale > 0.
 outcome<expected_loss_pair> gamma_loss(double x, double shape, double scale);
+
+/// Lognormal demand, ln X ~ N(mu, sigma^2). Valid: sigma > 0, finite mu and x.
+outcome<expected_loss_pair> lognormal_loss(double x, double mu, double sigma);
 
 /// Negative binomial demand by its moments. Valid: mean > 0, sd^2 > mean.
 outcome<expected_loss_pair> negative_binomial_loss(double x, double mean, double sd);

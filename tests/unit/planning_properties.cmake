@@ -1,0 +1,1 @@
+crossdock_test(unit/planning_properties LIBS crossdock_planning LABELS quick)

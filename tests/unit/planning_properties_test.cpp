@@ -1,0 +1,198 @@
+// What must hold for any input: seeded, the seed is printed with a failure.
+#include "planning/anomaly.hpp"
+#include "planning/finance.hpp"
+#include "planning/forecast.hpp"
+#include "planning/lot_size.hpp"
+#include "planning/sharing.hpp"
+#include "planning/stock_policy.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <random>
+#include <string>
+#include <vector>
+
+using namespace crossdock::planning;
+
+namespace {
+
+constexpr double nan_value = std::numeric_limits<double>::quiet_NaN();
+constexpr double infinite = std::numeric_limits<double>::infinity();
+
+std::mt19937_64 seeded() {
+  static const auto seed = std::random_device{}();
+  UNSCOPED_INFO("seed " << seed);
+  return std::mt19937_64(seed);
+}
+
+double whole(std::mt19937_64& random, int low, int high) {
+  return std::uniform_int_distribution<int>(low, high)(random);
+}
+
+} // namespace
+
+TEST_CASE("an order keeps to minimum, multiple and maximum, or is none", "[planning]") {
+  auto random = seeded();
+  for (int i = 0; i < 20'000; ++i) {
+    const order_rules rules{whole(random, 0, 50), whole(random, 0, 12),
+                            whole(random, 0, 200)};
+    const double needed = whole(random, 0, 150);
+    INFO("needed " << needed << ", minimum " << rules.minimum << ", multiple "
+                   << rules.multiple << ", maximum " << rules.maximum);
+    const auto r = apply_order_rules(needed, rules);
+    REQUIRE(r.ok());
+    if (r->quantity == 0) {
+      REQUIRE((needed == 0 || r->impossible));
+      continue;
+    }
+    REQUIRE(r->quantity >= rules.minimum);
+    if (rules.multiple > 0) {
+      REQUIRE(std::fmod(r->quantity, rules.multiple) == 0);
+    }
+    if (rules.maximum > 0) {
+      REQUIRE(r->quantity <= rules.maximum);
+    }
+    REQUIRE((r->quantity >= needed || r->limited_by_maximum));
+  }
+}
+
+TEST_CASE("an allocation never hands out more than there is or was asked", "[planning]") {
+  auto random = seeded();
+  for (int i = 0; i < 5'000; ++i) {
+    std::vector<stock_request> requests;
+    std::vector<confirmed_request> confirmed;
+    double asked = 0;
+    for (int k = 0; k < 6; ++k) {
+      const double q = whole(random, 0, 40);
+      requests.push_back({std::to_string(k), q, whole(random, 1, 3)});
+      confirmed.push_back({std::to_string(k), q, whole(random, 0, 40),
+                           whole(random, 1, 3),
+                           static_cast<confirmation_rule>(whole(random, 0, 4))});
+      asked += q;
+    }
+    const double available = whole(random, 0, 200);
+    const auto sums_up = [&](const std::map<std::string, double>& given, bool all) {
+      double sum = 0;
+      for (const auto& r : requests) {
+        const auto found = given.find(r.id);
+        const double has = found == given.end() ? 0 : found->second;
+        REQUIRE(has >= 0);
+        REQUIRE(has <= r.quantity);
+        sum += has;
+      }
+      REQUIRE(sum <= available + 1e-9);
+      if (all) {
+        REQUIRE(sum == Approx(std::min(available, asked)));
+      }
+    };
+    sums_up(*allocate_priority(available, requests), true);
+    sums_up(*allocate_fair_share(available, requests, true), true);
+    sums_up(*allocate_fair_share(available, requests, false), true);
+    sums_up(reallocate(available, confirmed)->confirmed, false);
+  }
+}
+
+TEST_CASE("cash is unique only when exactly one subset fits", "[planning]") {
+  auto random = seeded();
+  for (int i = 0; i < 2'000; ++i) {
+    std::vector<open_invoice> invoices;
+    for (int k = 0; k < 8; ++k)
+      invoices.push_back({std::to_string(k), 0, whole(random, 1, 30)});
+    const double payment = whole(random, 1, 80);
+    int fitting = 0;
+    for (unsigned mask = 1; mask < 256; ++mask) {
+      double sum = 0;
+      for (unsigned k = 0; k < 8; ++k)
+        sum += (mask >> k & 1U) != 0 ? invoices[k].open : 0;
+      fitting += sum == payment ? 1 : 0;
+    }
+    const auto m = cash_match_subset_sum(payment, invoices, 0);
+    REQUIRE(m.ok());
+    REQUIRE(m->unique == (fitting == 1));
+    REQUIRE(m->solutions.size() ==
+            std::min<std::size_t>(static_cast<std::size_t>(fitting), cash_solutions_max));
+  }
+}
+
+TEST_CASE("the cheapest lot plan is never dearer than a heuristic", "[planning]") {
+  auto random = seeded();
+  for (int i = 0; i < 1'000; ++i) {
+    std::vector<double> demand;
+    for (int k = 0; k < 12; ++k)
+      demand.push_back(whole(random, 0, 60));
+    const double fixed = whole(random, 1, 200);
+    const auto best = wagner_whitin(demand, {fixed}, {1});
+    REQUIRE(std::accumulate(best->quantities.begin(), best->quantities.end(), 0.0) ==
+            std::accumulate(demand.begin(), demand.end(), 0.0));
+    REQUIRE(best->cost <= silver_meal(demand, fixed, 1)->cost + 1e-9);
+    REQUIRE(best->cost <= least_unit_cost(demand, fixed, 1)->cost + 1e-9);
+    REQUIRE(best->cost <= part_period_balancing(demand, fixed, 1)->cost + 1e-9);
+  }
+}
+
+TEST_CASE("the cost of an order quantity is least at the optimum and scales with money",
+          "[planning]") {
+  auto random = seeded();
+  for (int i = 0; i < 1'000; ++i) {
+    const double k = whole(random, 1, 500);
+    const double h = whole(random, 1, 50);
+    const double d = whole(random, 1, 9000);
+    const auto best = eoq(k, h, d);
+    REQUIRE(*eoq_cost(k, h, d, best->quantity * 1.1) > best->cost);
+    REQUIRE(*eoq_cost(k, h, d, best->quantity * 0.9) > best->cost);
+    REQUIRE(eoq(10 * k, 10 * h, d)->cost == Approx(10 * best->cost));
+  }
+}
+
+TEST_CASE("numbers that are none are refused by the name of their field", "[planning]") {
+  for (const double bad : {nan_value, infinite, -infinite}) {
+    CHECK(eoq(bad, 1, 1).error().field == "fixed_cost");
+    CHECK(newsvendor_normal(1, bad, 1, 1).error().field == "stockout_cost");
+    CHECK(ses({1, bad}, 0.5).error().field == "series");
+    CHECK(modified_z({1, 2, bad}).error().field == "series");
+    CHECK(ets_ann_fit({1, 2, 3, bad}).error().field == "series");
+    CHECK(theta({1, 2, 3, bad}, 1, 1).error().field == "series");
+    CHECK(select_forecast({1, 2, 3, 4, 5, 6, 7, bad}, 1).error().field == "series");
+    CHECK(cash_match_subset_sum(bad, {}, 0).error().field == "payment");
+  }
+  CHECK_FALSE(ets_ann_fit({5, 5, 5, 5, 5}).ok());
+  CHECK_FALSE(modified_z({5, 5, 5, 5, 9}).ok());
+  CHECK_FALSE(ses({}, 0.5).ok());
+  CHECK_FALSE(tsb({0, 0, 0}, 0.1, 0.1).ok());
+  CHECK(theta({5, 5, 5, 5}, 1, 2)->forecasts == std::vector<double>{5, 5});
+}
+
+TEST_CASE("decomposition adds up and leaves an injected spike in the remainder",
+          "[planning]") {
+  std::vector<double> series;
+  for (int t = 0; t < 72; ++t)
+    series.push_back(100 + t + 20 * std::sin(t * 3.14159265358979 / 6));
+  series[40] += 60;
+  const auto d = stl_periodic(series, 12, true);
+  REQUIRE(d.ok());
+  std::size_t furthest = 0;
+  for (std::size_t t = 0; t < series.size(); ++t) {
+    CHECK(d->seasonal[t] + d->trend[t] + d->remainder[t] == Approx(series[t]));
+    if (std::abs(d->remainder[t]) > std::abs(d->remainder[furthest]))
+      furthest = t;
+  }
+  CHECK(furthest == 40);
+  CHECK(d->remainder[40] == Approx(60).margin(3));
+}
+
+TEST_CASE("a forest sets a far point apart, and the same way for the same seed",
+          "[planning]") {
+  std::mt19937_64 random(7);
+  std::normal_distribution<double> usual(0, 1);
+  std::vector<std::vector<double>> rows;
+  for (int i = 0; i < 300; ++i)
+    rows.push_back({usual(random), usual(random)});
+  const auto forest = isolation_forest::grow(rows, 42);
+  REQUIRE(forest.ok());
+  const double far = *forest->score({9, -9});
+  CHECK(far > *forest->score({0, 0}) + 0.15);
+  CHECK(*isolation_forest::grow(rows, 42)->score({9, -9}) == far);
+}
