@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstdlib>
 #include <fstream>
 
 namespace crossdock::kit {
@@ -157,6 +158,37 @@ result<void> run_program(context& c, const std::vector<std::string>& command,
   return {};
 }
 
+bool on_path(std::string_view program) {
+  const char* path = std::getenv("PATH");
+  std::string_view rest = path != nullptr ? path : "/usr/bin:/bin";
+  while (true) {
+    const auto colon = rest.find(':');
+    const auto file = fs::path(rest.substr(0, colon)) / program;
+    if (!rest.substr(0, colon).empty() && ::access(file.c_str(), X_OK) == 0) {
+      return true;
+    }
+    if (colon == std::string_view::npos) {
+      return false;
+    }
+    rest.remove_prefix(colon + 1);
+  }
+}
+
+/// CMake's own default needs make, which a machine with Ninja may well not have. Whoever
+/// has chosen already, by the variable or by an earlier configuration, keeps that.
+result<void> choose_generator(std::vector<std::string>& configure,
+                              const fs::path& build) {
+  if (std::getenv("CMAKE_GENERATOR") != nullptr || fs::exists(build / "CMakeCache.txt") ||
+      on_path("make")) {
+    return {};
+  }
+  if (!on_path("ninja")) {
+    return error(errc::not_found, "neither make nor ninja is here: apt-get install make");
+  }
+  configure.insert(configure.end(), {"-G", "Ninja"});
+  return {};
+}
+
 /// Where this program's installation keeps its CMake package.
 fs::path installation() {
   std::error_code failure;
@@ -179,6 +211,9 @@ ending build_project(context& c, const build_words& w) {
                                      build,
                                      "-DCMAKE_BUILD_TYPE=" + w.type,
                                      "-DCMAKE_PREFIX_PATH=" + installation().string()};
+  if (auto r = choose_generator(configure, build); !r) {
+    return std::move(r).error();
+  }
   if (auto r = run_program(c, configure, "cmake g++ nlohmann-json3-dev"); !r) {
     return std::move(r).error();
   }
