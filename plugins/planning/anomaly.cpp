@@ -2,6 +2,7 @@
 
 #include "planning/checks.hpp"
 #include "planning/distributions.hpp"
+#include "planning/statistics.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -12,22 +13,6 @@ namespace crossdock::planning {
 namespace {
 
 using numbers = std::vector<double>;
-
-double median_of(numbers xs) {
-  const auto middle = xs.begin() + static_cast<long>(xs.size() / 2);
-  std::nth_element(xs.begin(), middle, xs.end());
-  if (xs.size() % 2 == 1)
-    return *middle;
-  return (*middle + *std::max_element(xs.begin(), middle)) / 2;
-}
-
-checks& wrong_series(checks& c, const numbers& series, std::size_t least) {
-  return c
-      .that(series.size() >= least, "series",
-            "must have at least " + std::to_string(least) +
-                (least == 1 ? " value" : " values"))
-      .all_finite("series", series);
-}
 
 // -- local regression -------------------------------------------------------------------
 /// What one loess smoother does. Positions are 1-based, as in the paper.
@@ -201,7 +186,7 @@ long next_odd(double x) {
 outcome<decomposition> stl_periodic(const std::vector<double>& series, std::size_t period,
                                     bool robust) {
   checks c;
-  wrong_series(c, series, 1)
+  c.series("series", series, 1)
       .that(period >= 2, "period", "must be at least 2")
       .that(series.size() <= 1'000'000, "series", "must have at most 1000000 values")
       .that(period <= series.size() && series.size() > 2 * period, "series",
@@ -274,7 +259,7 @@ outcome<decomposition> stl_periodic(const std::vector<double>& series, std::size
 // -- robust scores ----------------------------------------------------------------------
 outcome<robust_scores> modified_z(const std::vector<double>& series) {
   checks c;
-  if (wrong_series(c, series, 3).failure())
+  if (c.series("series", series, 3).failure())
     return *c.failure();
   robust_scores r;
   r.median = median_of(series);
@@ -296,7 +281,7 @@ outcome<robust_scores> modified_z(const std::vector<double>& series) {
 outcome<ewma_result> ewma_chart(const std::vector<double>& series, double target,
                                 double sigma, double lambda, double L) {
   checks c;
-  wrong_series(c, series, 1)
+  c.series("series", series, 1)
       .finite("target", target)
       .positive("sigma", sigma)
       .that(lambda > 0 && lambda <= 1, "lambda", "must be greater than 0 and at most 1")
@@ -322,7 +307,7 @@ outcome<ewma_result> ewma_chart(const std::vector<double>& series, double target
 outcome<cusum_result> cusum_tabular(const std::vector<double>& series, double target,
                                     double k, double h) {
   checks c;
-  wrong_series(c, series, 1)
+  c.series("series", series, 1)
       .finite("target", target)
       .not_negative("k", k)
       .positive("h", h);
@@ -346,9 +331,10 @@ outcome<cusum_result> cusum_tabular(const std::vector<double>& series, double ta
 outcome<esd_result> generalized_esd(const std::vector<double>& series,
                                     std::size_t max_outliers, double alpha) {
   checks c;
-  wrong_series(c, series, 3)
-      .that(max_outliers >= 1 && max_outliers + 2 <= series.size(), "max_outliers",
-            "must be at least 1 and leave two values")
+  c.series("series", series, 3)
+      .that(max_outliers >= 1 && max_outliers <= 1000 &&
+                max_outliers + 2 <= series.size(),
+            "max_outliers", "must be at least 1, at most 1000, and leave two values")
       .inside_unit("alpha", alpha);
   if (c.failure())
     return *c.failure();
@@ -386,6 +372,18 @@ outcome<esd_result> generalized_esd(const std::vector<double>& series,
 }
 
 // -- isolation forest -------------------------------------------------------------------
+namespace {
+
+/// c(n) by the logarithm.
+double mean_path(double n) {
+  constexpr double euler_gamma = 0.57721566490153286;
+  if (n <= 1)
+    return 0;
+  return n == 2 ? 1 : 2 * (std::log(n - 1) + euler_gamma) - 2 * (n - 1) / n;
+}
+
+} // namespace
+
 outcome<path_normalisation> isolation_forest_c(std::uint64_t n) {
   constexpr std::uint64_t points_max = 100'000'000;
   if (auto wrong = checks()
@@ -399,10 +397,7 @@ outcome<path_normalisation> isolation_forest_c(std::uint64_t n) {
   for (std::uint64_t k = n - 1; k >= 1; --k)
     harmonic += 1 / static_cast<double>(k);
   const auto m = static_cast<double>(n);
-  const double share = 2 * (m - 1) / m;
-  constexpr double euler_gamma = 0.57721566490153286;
-  return path_normalisation{2 * harmonic - share,
-                            n == 2 ? 1 : 2 * (std::log(m - 1) + euler_gamma) - share};
+  return path_normalisation{2 * harmonic - 2 * (m - 1) / m, mean_path(m)};
 }
 
 outcome<double> isolation_forest_score(double mean_path_length, std::uint64_t subsample) {
@@ -411,10 +406,7 @@ outcome<double> isolation_forest_score(double mean_path_length, std::uint64_t su
                        .that(subsample >= 2, "subsample", "must be at least 2")
                        .failure())
     return *wrong;
-  const auto c = isolation_forest_c(subsample);
-  if (!c)
-    return domain_error{"subsample", c.error().message};
-  return std::exp2(-mean_path_length / c->log_approx);
+  return std::exp2(-mean_path_length / mean_path(static_cast<double>(subsample)));
 }
 
 namespace {
@@ -526,8 +518,7 @@ outcome<double> isolation_forest::score(const std::vector<double>& row) const {
                                                                          : tree[at].right;
       ++depth;
     }
-    path +=
-        depth + (tree[at].size > 1 ? isolation_forest_c(tree[at].size)->log_approx : 0);
+    path += depth + mean_path(static_cast<double>(tree[at].size));
   }
   return isolation_forest_score(path / static_cast<double>(trees_.size()), subsample_);
 }

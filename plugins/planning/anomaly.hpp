@@ -18,9 +18,9 @@ struct decomposition {
 
 /// STL with a periodic season (Cleveland, Cleveland, McRae & Terpenning 1990), with the
 /// defaults of R's stl(): the season is the same in every cycle. `robust` down-weights
-/// outliers in 15 outer rounds; its seasonal figures for log(AirPassengers) agree with
-/// R's to about 1e-4 only (docs/LIMITS.md). Valid: finite, period >= 2, more than two
-/// whole cycles, at most 1000000 values.
+/// outliers in 15 outer rounds; R's figures can differ in the fifth decimal then
+/// (docs/LIMITS.md). Valid: finite, period >= 2, more than two whole cycles, at most
+/// 1000000 values.
 outcome<decomposition> stl_periodic(const std::vector<double>& series, std::size_t period,
                                     bool robust);
 
@@ -68,8 +68,8 @@ struct esd_result {
 };
 
 /// Generalized extreme studentized deviate test (Rosner 1983): up to `max_outliers`,
-/// which do not mask each other. Valid: finite, 1 <= max_outliers <= length - 2, 0 <
-/// alpha < 1.
+/// which do not mask each other. Valid: finite, 1 <= max_outliers <= 1000 and length - 2,
+/// 0 < alpha < 1.
 outcome<esd_result> generalized_esd(const std::vector<double>& series,
                                     std::size_t max_outliers, double alpha);
 

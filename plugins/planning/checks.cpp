@@ -43,6 +43,22 @@ checks& checks::all_not_negative(std::string_view field, const std::vector<doubl
               field, "must hold no negative number");
 }
 
+checks& checks::all_positive(std::string_view field, const std::vector<double>& xs) {
+  return that(std::all_of(xs.begin(), xs.end(),
+                          [](double x) { return std::isfinite(x) && x > 0; }),
+              field, "must hold numbers greater than 0");
+}
+
+checks& checks::series(std::string_view field, const std::vector<double>& xs,
+                       std::size_t least) {
+  return that(xs.size() >= least, field,
+              "must have at least " + std::to_string(least) +
+                  (least == 1 ? " value" : " values"))
+      .that(xs.size() <= series_max, field,
+            "must have at most " + std::to_string(series_max) + " values")
+      .all_finite(field, xs);
+}
+
 checks& checks::same_length(std::string_view field, std::size_t length,
                             std::size_t expected) {
   return that(length == expected, field,

@@ -11,6 +11,9 @@
 
 namespace crossdock::planning {
 
+/// Longest series that is taken.
+constexpr std::size_t series_max = 2'000'000;
+
 /// Reads as a sentence at the head of a function:
 ///   if (auto wrong = checks().positive("sigma", sigma).failure()) return *wrong;
 /// NaN and infinity fail every check.
@@ -25,6 +28,10 @@ public:
   checks& inside_unit(std::string_view field, double x);
   checks& all_finite(std::string_view field, const std::vector<double>& xs);
   checks& all_not_negative(std::string_view field, const std::vector<double>& xs);
+  checks& all_positive(std::string_view field, const std::vector<double>& xs);
+  /// At least `least` finite values, at most series_max.
+  checks& series(std::string_view field, const std::vector<double>& xs,
+                 std::size_t least = 1);
   checks& same_length(std::string_view field, std::size_t length, std::size_t expected);
   /// Any other rule: `message` says what would have been valid.
   checks& that(bool holds, std::string_view field, std::string_view message);

@@ -1,7 +1,7 @@
 #include "planning/forecast.hpp"
 
 #include "planning/checks.hpp"
-#include "planning/demand.hpp"
+#include "planning/statistics.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -11,36 +11,12 @@
 namespace crossdock::planning {
 namespace {
 
-constexpr std::size_t horizon_max = 10'000;
-
-checks& wrong_series(checks& c, const char* field, const std::vector<double>& series,
-                     std::size_t least) {
-  return c
-      .that(series.size() >= least, field,
-            "must have at least " + std::to_string(least) +
-                (least == 1 ? " value" : " values"))
-      .that(series.size() <= series_max, field, "must have at most 2000000 values")
-      .all_finite(field, series);
-}
-
 checks& weight(checks& c, const char* field, double x) {
   return c.that(x > 0 && x <= 1, field, "must be greater than 0 and at most 1");
 }
 
 checks& horizon(checks& c, std::size_t h) {
   return c.that(h >= 1 && h <= horizon_max, "h", "must lie between 1 and 10000");
-}
-
-double mean_of(const std::vector<double>& xs) {
-  return std::accumulate(xs.begin(), xs.end(), 0.0) / static_cast<double>(xs.size());
-}
-
-double median_of(std::vector<double> xs) {
-  const auto middle = xs.begin() + static_cast<long>(xs.size() / 2);
-  std::nth_element(xs.begin(), middle, xs.end());
-  if (xs.size() % 2 == 1)
-    return *middle;
-  return (*middle + *std::max_element(xs.begin(), middle)) / 2;
 }
 
 // SES errors are linear in the first level: e_t = a_t - b_t level0. The best level for an
@@ -165,7 +141,7 @@ std::vector<double> seasonal_figures(const std::vector<double>& y, std::size_t p
 // -- exponential smoothing --------------------------------------------------------------
 outcome<double> ses(const std::vector<double>& series, double alpha, ses_init init) {
   checks c;
-  if (weight(wrong_series(c, "series", series, 1), "alpha", alpha).failure())
+  if (weight(c.series("series", series), "alpha", alpha).failure())
     return *c.failure();
   double level = init == ses_init::mean ? mean_of(series) : series.front();
   for (std::size_t t = init == ses_init::mean ? 0 : 1; t < series.size(); ++t)
@@ -177,7 +153,7 @@ outcome<trend_forecast> holt_linear(const std::vector<double>& series, double al
                                     double beta, double level0, double trend0,
                                     std::size_t start_index_1based, std::size_t h) {
   checks c;
-  horizon(wrong_series(c, "series", series, 1), h)
+  horizon(c.series("series", series), h)
       .probability("alpha", alpha)
       .probability("beta", beta)
       .finite("level0", level0)
@@ -205,7 +181,7 @@ outcome<trend_forecast> holt_winters(const std::vector<double>& series, season_k
                                      const std::vector<double>& season0,
                                      std::size_t start_index_1based, std::size_t h) {
   checks c;
-  horizon(wrong_series(c, "series", series, 1), h)
+  horizon(c.series("series", series), h)
       .probability("alpha", alpha)
       .probability("beta", beta)
       .probability("gamma", gamma)
@@ -249,15 +225,15 @@ outcome<trend_forecast> holt_winters(const std::vector<double>& series, season_k
 
 outcome<ets_fit> ets_ann_fit(const std::vector<double>& series) {
   checks c;
-  if (wrong_series(c, "series", series, 4).failure())
+  if (c.series("series", series, 4).failure())
     return *c.failure();
+  if (std::all_of(series.begin(), series.end(), [&](double x) { return x == series[0]; }))
+    return domain_error{"series", "is constant: its likelihood is unbounded"};
   const double alpha = best_alpha(series);
   const auto at = best_ses(series, alpha);
   const auto n = static_cast<double>(series.size());
   if (!(at.sse > 0) || !std::isfinite(at.sse))
-    return domain_error{"series", at.sse > 0
-                                      ? "holds values too large to square"
-                                      : "is constant: its likelihood is unbounded"};
+    return domain_error{"series", "holds values whose squares are no numbers"};
   const double loglik = -n / 2 * std::log(at.sse);
   const double aicc =
       n > 4 ? -2 * loglik + 6 + 24 / (n - 4) : std::numeric_limits<double>::infinity();
@@ -267,9 +243,9 @@ outcome<ets_fit> ets_ann_fit(const std::vector<double>& series) {
 outcome<theta_forecast> theta(const std::vector<double>& series, std::size_t period,
                               std::size_t h) {
   checks c;
-  horizon(wrong_series(c, "series", series, 4), h)
-      .that(period >= 1 && period <= series.size(), "period",
-            "must lie between 1 and the length of the series");
+  horizon(c.series("series", series, 4), h)
+      .that(period >= 1 && period <= std::min(series.size(), season_max), "period",
+            "must lie between 1 and the length of the series, at most 1000");
   if (c.failure())
     return *c.failure();
   const auto n = series.size();
@@ -317,7 +293,7 @@ outcome<theta_forecast> theta(const std::vector<double>& series, std::size_t per
 outcome<double> tsb(const std::vector<double>& series, double alpha_demand,
                     double alpha_probability, tsb_init init) {
   checks c;
-  wrong_series(c, "series", series, 1)
+  c.series("series", series)
       .all_not_negative("series", series)
       .inside_unit("alpha_demand", alpha_demand)
       .inside_unit("alpha_probability", alpha_probability);
@@ -344,7 +320,7 @@ outcome<double> tsb(const std::vector<double>& series, double alpha_demand,
 outcome<adida_forecast> adida(const std::vector<double>& series,
                               std::size_t aggregation_level, double alpha) {
   checks c;
-  weight(wrong_series(c, "series", series, 1), "alpha", alpha)
+  weight(c.series("series", series), "alpha", alpha)
       .that(aggregation_level >= 1 && aggregation_level <= series.size(),
             "aggregation_level", "must lie between 1 and the length of the series");
   if (c.failure())
@@ -356,359 +332,6 @@ outcome<adida_forecast> adida(const std::vector<double>& series,
                         series.begin() + static_cast<long>(t + aggregation_level), 0.0));
   f.forecast = *ses(f.aggregated, alpha) / static_cast<double>(aggregation_level);
   return f;
-}
-
-// -- how good was it --------------------------------------------------------------------
-outcome<accuracy> forecast_accuracy(const std::vector<double>& series,
-                                    std::size_t train_end_1based, benchmark_method method,
-                                    std::size_t period, std::size_t h) {
-  checks c;
-  horizon(wrong_series(c, "series", series, 3), h)
-      .that(period >= 1, "period", "must be at least 1")
-      .that(train_end_1based >= 2 && train_end_1based > period &&
-                train_end_1based < series.size(),
-            "train_end_1based", "must be greater than period and leave periods to test")
-      .that(h <= series.size() - std::min(train_end_1based, series.size()), "h",
-            "must end within the series");
-  if (c.failure())
-    return *c.failure();
-  const auto n = train_end_1based;
-  double scale = 0;
-  for (std::size_t t = period; t < n; ++t)
-    scale += std::abs(series[t] - series[t - period]);
-  scale /= static_cast<double>(n - period);
-  if (!(scale > 0))
-    return domain_error{"series", "is constant in sample: MASE has no scale"};
-  const double mean =
-      std::accumulate(series.begin(), series.begin() + static_cast<long>(n), 0.0) /
-      static_cast<double>(n);
-  accuracy a{0, 0, 0, 0, 0};
-  for (std::size_t k = 1; k <= h; ++k) {
-    double f = series[n - 1];
-    if (method == benchmark_method::mean)
-      f = mean;
-    else if (method == benchmark_method::drift)
-      f += static_cast<double>(k) * (series[n - 1] - series[0]) /
-           static_cast<double>(n - 1);
-    else if (method == benchmark_method::seasonal_naive)
-      f = series[n - period + (k - 1) % period];
-    const double actual = series[n + k - 1];
-    const double e = actual - f;
-    a.me += e;
-    a.rmse += e * e;
-    a.mae += std::abs(e);
-    a.mape += actual == 0 ? std::numeric_limits<double>::quiet_NaN()
-                          : std::abs(e / actual) * 100;
-  }
-  const auto count = static_cast<double>(h);
-  return accuracy{a.me / count, std::sqrt(a.rmse / count), a.mae / count, a.mape / count,
-                  a.mae / count / scale};
-}
-
-outcome<bias_figures> bias_metrics(const std::vector<double>& actual,
-                                   const std::vector<double>& forecast) {
-  checks c;
-  wrong_series(wrong_series(c, "actual", actual, 1), "forecast", forecast, 1)
-      .same_length("forecast", forecast.size(), actual.size());
-  if (c.failure())
-    return *c.failure();
-  double sum = 0;
-  double off = 0;
-  double missed = 0;
-  for (std::size_t t = 0; t < actual.size(); ++t) {
-    sum += actual[t];
-    off += std::abs(actual[t] - forecast[t]);
-    missed += actual[t] - forecast[t];
-  }
-  if (sum == 0)
-    return domain_error{"actual", "must not add up to 0"};
-  const double mad = off / static_cast<double>(actual.size());
-  return bias_figures{off / sum, -missed / sum, mad > 0 ? missed / mad : 0};
-}
-
-outcome<double> pinball_loss(double quantile, double actual, double forecast) {
-  if (auto wrong = checks()
-                       .inside_unit("quantile", quantile)
-                       .finite("actual", actual)
-                       .finite("forecast", forecast)
-                       .failure())
-    return *wrong;
-  const double e = actual - forecast;
-  return e >= 0 ? quantile * e : (quantile - 1) * e;
-}
-
-outcome<double> rmsse(const std::vector<double>& insample,
-                      const std::vector<double>& actual,
-                      const std::vector<double>& forecast) {
-  checks c;
-  wrong_series(wrong_series(c, "insample", insample, 2), "actual", actual, 1)
-      .same_length("forecast", forecast.size(), actual.size())
-      .all_finite("forecast", forecast);
-  if (c.failure())
-    return *c.failure();
-  std::size_t first = 0;
-  while (first < insample.size() && insample[first] == 0)
-    ++first;
-  double scale = 0;
-  std::size_t n = 0;
-  for (std::size_t t = std::max<std::size_t>(first, 1); t < insample.size(); ++t, ++n)
-    scale += (insample[t] - insample[t - 1]) * (insample[t] - insample[t - 1]);
-  if (!(scale > 0))
-    return domain_error{"insample",
-                        "must change from its first demand on: there is no scale"};
-  scale /= static_cast<double>(n);
-  double off = 0;
-  for (std::size_t t = 0; t < actual.size(); ++t)
-    off += (actual[t] - forecast[t]) * (actual[t] - forecast[t]);
-  return std::sqrt(off / static_cast<double>(actual.size()) / scale);
-}
-
-// -- which method -----------------------------------------------------------------------
-namespace {
-
-constexpr double smoothing = 0.1;
-
-/// One-step forecasters that are fed a period at a time, so that a rolling origin costs
-/// one pass and not one per origin.
-class candidate {
-public:
-  enum kind { naive, mean, ses_02, damped_holt, median, croston, sba, sbj, tsb_, adida_ };
-
-  explicit candidate(kind k) : kind_(k) {}
-
-  const char* name() const {
-    static const char* const names[] = {"naive",   "mean", "ses", "damped_holt", "median",
-                                        "croston", "sba",  "sbj", "tsb",         "adida"};
-    return names[kind_];
-  }
-
-  kind which() const { return kind_; }
-  double forecast() const { return forecast_; }
-  void set(double forecast) { forecast_ = forecast; }
-
-  void feed(double y) {
-    ++n_;
-    switch (kind_) {
-    case naive:
-      forecast_ = y;
-      break;
-    case mean:
-      forecast_ += (y - forecast_) / static_cast<double>(n_);
-      break;
-    case ses_02:
-      forecast_ = n_ == 1 ? y : forecast_ + 0.2 * (y - forecast_);
-      break;
-    case damped_holt:
-      feed_holt(y);
-      break;
-    case median:
-      break; // set() from the others
-    case croston:
-    case sba:
-    case sbj:
-      feed_croston(y);
-      break;
-    case tsb_:
-      feed_tsb(y);
-      break;
-    case adida_:
-      feed_adida(y);
-      break;
-    }
-  }
-
-private:
-  void feed_holt(double y) {
-    constexpr double alpha = 0.2, beta = 0.1, phi = 0.9;
-    if (n_ == 1) {
-      level_ = y;
-    } else {
-      const double level = alpha * y + (1 - alpha) * (level_ + phi * trend_);
-      trend_ = beta * (level - level_) + (1 - beta) * phi * trend_;
-      level_ = level;
-    }
-    forecast_ = std::max(0.0, level_ + phi * trend_);
-  }
-
-  void feed_croston(double y) {
-    ++since_;
-    if (y <= 0)
-      return;
-    const auto gap = static_cast<double>(since_);
-    since_ = 0;
-    level_ = level_ == 0 ? y : level_ + smoothing * (y - level_);
-    interval_ = interval_ == 0 ? gap : interval_ + smoothing * (gap - interval_);
-    const double factor = kind_ == sba   ? 1 - smoothing / 2
-                          : kind_ == sbj ? 1 - smoothing / (2 - smoothing)
-                                         : 1;
-    forecast_ = factor * level_ / interval_;
-  }
-
-  void feed_tsb(double y) {
-    ++since_;
-    if (level_ == 0 && y > 0) { // the first demand: its interval is the first probability
-      level_ = y;
-      chance_ = 1 / static_cast<double>(since_);
-    } else if (level_ > 0) {
-      chance_ += 0.05 * ((y > 0 ? 1 : 0) - chance_);
-      if (y > 0)
-        level_ += smoothing * (y - level_);
-    }
-    forecast_ = chance_ * level_;
-  }
-
-  void feed_adida(double y) {
-    // The bucket is the mean interval so far, at least 1; it is fixed when it begins.
-    if (in_bucket_ == 0)
-      bucket_ =
-          demands_ == 0 ? 1 : std::max<std::size_t>(1, (n_ + demands_ / 2) / demands_);
-    demands_ += y > 0 ? 1 : 0;
-    sum_ += y;
-    if (++in_bucket_ < bucket_)
-      return;
-    const double rate = sum_ / static_cast<double>(bucket_);
-    forecast_ = buckets_++ == 0 ? rate : forecast_ + smoothing * (rate - forecast_);
-    in_bucket_ = 0;
-    sum_ = 0;
-  }
-
-  kind kind_;
-  std::size_t n_ = 0;
-  double forecast_ = 0;
-  double level_ = 0, trend_ = 0, interval_ = 0, chance_ = 0, sum_ = 0;
-  std::size_t since_ = 0, demands_ = 0, bucket_ = 1, in_bucket_ = 0, buckets_ = 0;
-};
-
-} // namespace
-
-outcome<selected_forecast> select_forecast(const std::vector<double>& series,
-                                           std::size_t origins) {
-  checks c;
-  wrong_series(c, "series", series, 8)
-      .all_not_negative("series", series)
-      .that(origins >= 1 && origins + 4 < series.size(), "origins",
-            "must leave at least 5 periods to learn from");
-  if (c.failure())
-    return *c.failure();
-  selected_forecast selected{"none", 0, 0, {}};
-  const auto cls = demand_class_sbc(series);
-  if (!cls) // no demand at all: there is nothing to expect
-    return selected;
-  const bool sparse =
-      cls->demand == demand_class::intermittent || cls->demand == demand_class::lumpy;
-  std::vector<candidate> all;
-  for (const auto kind :
-       sparse ? std::vector<candidate::kind>{candidate::sba, candidate::croston,
-                                             candidate::sbj, candidate::tsb_,
-                                             candidate::adida_}
-              : std::vector<candidate::kind>{candidate::naive, candidate::mean,
-                                             candidate::ses_02, candidate::damped_holt,
-                                             candidate::median})
-    all.emplace_back(kind);
-  struct errors {
-    double absolute = 0, sum = 0, squares = 0;
-  };
-  std::vector<errors> of(all.size());
-  double actual = 0;
-  double naive_error = 0;
-  const auto n = series.size();
-  for (std::size_t t = 0; t < n; ++t) {
-    if (t >= n - origins) {
-      actual += series[t];
-      for (std::size_t k = 0; k < all.size(); ++k) {
-        const double e = series[t] - all[k].forecast();
-        of[k].absolute += std::abs(e);
-        of[k].sum += e;
-        of[k].squares += e * e;
-      }
-    } else if (t > 0) {
-      naive_error += std::abs(series[t] - series[t - 1]);
-    }
-    std::vector<double> others;
-    for (auto& method : all) {
-      if (method.which() == candidate::median) {
-        method.set(median_of(others));
-      } else {
-        method.feed(series[t]);
-        others.push_back(method.forecast());
-      }
-    }
-  }
-  const double scale = naive_error / static_cast<double>(n - origins - 1);
-  std::size_t best = 0;
-  for (std::size_t k = 0; k < all.size(); ++k) {
-    if (of[k].absolute < of[best].absolute)
-      best = k;
-    const double mae = of[k].absolute / static_cast<double>(origins);
-    selected.scores.push_back({all[k].name(), scale > 0 ? mae / scale : mae,
-                               actual > 0 ? of[k].sum / actual : 0, origins});
-  }
-  selected.method = all[best].name();
-  selected.forecast = all[best].forecast();
-  selected.error_sd = std::sqrt(of[best].squares / static_cast<double>(origins));
-  std::stable_sort(
-      selected.scores.begin(), selected.scores.end(),
-      [](const method_score& a, const method_score& b) { return a.mase < b.mase; });
-  return selected;
-}
-
-// -- cleaning ---------------------------------------------------------------------------
-outcome<cleaned_demand> clean_demand(const std::vector<demand_period>& periods) {
-  checks c;
-  c.that(!periods.empty(), "periods", "must have at least one period");
-  for (std::size_t t = 0; t < periods.size() && !c.failure(); ++t) {
-    const auto at = "periods[" + std::to_string(t) + "].";
-    c.not_negative(at + "sold", periods[t].sold)
-        .probability(at + "in_stock_share", periods[t].in_stock_share)
-        .positive(at + "uplift", periods[t].uplift);
-  }
-  if (c.failure())
-    return *c.failure();
-  constexpr double share_min = 0.25;
-  cleaned_demand cleaned;
-  std::vector<double> undisturbed;
-  for (std::size_t t = 0; t < periods.size(); ++t) {
-    const auto& p = periods[t];
-    if (p.special || p.in_stock_share < share_min) {
-      cleaned.filled.push_back(t);
-      cleaned.demand.push_back(0);
-      continue;
-    }
-    cleaned.demand.push_back(p.sold / p.in_stock_share / p.uplift);
-    undisturbed.push_back(cleaned.demand.back());
-  }
-  if (undisturbed.empty())
-    return domain_error{"periods", "must have at least one period with stock and without "
-                                   "special orders"};
-  const double usual = median_of(undisturbed);
-  for (const auto t : cleaned.filled)
-    cleaned.demand[t] = usual;
-  return cleaned;
-}
-
-outcome<std::vector<double>> merge_superseded(const std::vector<double>& series,
-                                              const std::vector<predecessor>& before) {
-  checks c;
-  c.all_not_negative("series", series);
-  std::size_t longest = series.size();
-  for (std::size_t i = 0; i < before.size(); ++i) {
-    const auto at = "before[" + std::to_string(i) + "].";
-    c.all_not_negative(at + "series", before[i].series)
-        .positive(at + "factor", before[i].factor);
-    longest = std::max(longest, before[i].series.size());
-  }
-  c.that(longest > 0, "series", "must have at least one period");
-  if (c.failure())
-    return *c.failure();
-  std::vector<double> merged(longest, 0.0);
-  const auto add = [&](const std::vector<double>& xs, double factor) {
-    for (std::size_t t = 0; t < xs.size(); ++t)
-      merged[longest - xs.size() + t] += factor * xs[t];
-  };
-  add(series, 1);
-  for (const auto& p : before)
-    add(p.series, p.factor);
-  return merged;
 }
 
 } // namespace crossdock::planning

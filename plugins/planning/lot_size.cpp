@@ -12,10 +12,13 @@
 namespace crossdock::planning {
 namespace {
 
-checks& all_positive(checks& c, const char* field, const std::vector<double>& xs) {
-  return c.all_finite(field, xs).that(
-      std::all_of(xs.begin(), xs.end(), [](double x) { return x > 0; }), field,
-      "must hold numbers greater than 0");
+std::optional<domain_error> wrong_lot_costs(double fixed_cost, double holding_cost,
+                                            double demand_rate) {
+  return checks()
+      .positive("fixed_cost", fixed_cost)
+      .positive("holding_cost", holding_cost)
+      .positive("demand_rate", demand_rate)
+      .failure();
 }
 
 std::optional<domain_error> wrong_prices(double fixed_cost, double holding_cost_rate,
@@ -33,7 +36,10 @@ std::optional<domain_error> wrong_prices(double fixed_cost, double holding_cost_
                                std::greater_equal<>()) == breakpoints.end(),
             "breakpoints", "must rise strictly")
       .same_length("unit_costs", unit_costs.size(), breakpoints.size());
-  all_positive(c, "unit_costs", unit_costs);
+  c.all_positive("unit_costs", unit_costs)
+      .that(std::adjacent_find(unit_costs.begin(), unit_costs.end(),
+                               std::less_equal<>()) == unit_costs.end(),
+            "unit_costs", "must fall from region to region");
   return c.failure();
 }
 
@@ -87,11 +93,7 @@ lot_plan plan_lots(const std::vector<double>& demand, double fixed_cost,
 
 // -- economic order quantity ------------------------------------------------------------
 outcome<order_quantity> eoq(double fixed_cost, double holding_cost, double demand_rate) {
-  if (auto wrong = checks()
-                       .positive("fixed_cost", fixed_cost)
-                       .positive("holding_cost", holding_cost)
-                       .positive("demand_rate", demand_rate)
-                       .failure())
+  if (auto wrong = wrong_lot_costs(fixed_cost, holding_cost, demand_rate))
     return *wrong;
   const double q = std::sqrt(2 * fixed_cost * demand_rate / holding_cost);
   return order_quantity{q, fixed_cost * demand_rate / q + holding_cost * q / 2};
@@ -99,24 +101,18 @@ outcome<order_quantity> eoq(double fixed_cost, double holding_cost, double deman
 
 outcome<double> eoq_cost(double fixed_cost, double holding_cost, double demand_rate,
                          double order_quantity) {
-  if (auto wrong = checks()
-                       .positive("fixed_cost", fixed_cost)
-                       .positive("holding_cost", holding_cost)
-                       .positive("demand_rate", demand_rate)
-                       .positive("order_quantity", order_quantity)
-                       .failure())
+  if (auto wrong = wrong_lot_costs(fixed_cost, holding_cost, demand_rate))
+    return *wrong;
+  if (auto wrong = checks().positive("order_quantity", order_quantity).failure())
     return *wrong;
   return fixed_cost * demand_rate / order_quantity + holding_cost * order_quantity / 2;
 }
 
 outcome<backorder_quantity> eoq_backorders(double fixed_cost, double holding_cost,
                                            double stockout_cost, double demand_rate) {
-  if (auto wrong = checks()
-                       .positive("fixed_cost", fixed_cost)
-                       .positive("holding_cost", holding_cost)
-                       .positive("stockout_cost", stockout_cost)
-                       .positive("demand_rate", demand_rate)
-                       .failure())
+  if (auto wrong = wrong_lot_costs(fixed_cost, holding_cost, demand_rate))
+    return *wrong;
+  if (auto wrong = checks().positive("stockout_cost", stockout_cost).failure())
     return *wrong;
   const double both = holding_cost + stockout_cost;
   const double q =
@@ -130,11 +126,10 @@ outcome<backorder_quantity> eoq_backorders(double fixed_cost, double holding_cos
 
 outcome<order_quantity> epq(double fixed_cost, double holding_cost, double demand_rate,
                             double production_rate) {
+  if (auto wrong = wrong_lot_costs(fixed_cost, holding_cost, demand_rate))
+    return *wrong;
   if (auto wrong = checks()
-                       .positive("fixed_cost", fixed_cost)
-                       .positive("holding_cost", holding_cost)
-                       .positive("demand_rate", demand_rate)
-                       .positive("production_rate", production_rate)
+                       .finite("production_rate", production_rate)
                        .that(production_rate > demand_rate, "production_rate",
                              "must be greater than demand_rate")
                        .failure())
@@ -163,16 +158,6 @@ outcome<discount_quantity> eoq_all_units_discount(double fixed_cost,
     if (cost < best.cost)
       best = {q, j, cost};
   }
-  // Prices that rise can leave every optimum beyond its region: its upper end, then.
-  if (best.quantity == 0) {
-    for (std::size_t j = 0; j + 1 < breakpoints.size(); ++j) {
-      const double q = std::nextafter(breakpoints[j + 1], 0.0);
-      const double cost = unit_costs[j] * demand_rate + fixed_cost * demand_rate / q +
-                          holding_cost_rate * unit_costs[j] * q / 2;
-      if (cost < best.cost)
-        best = {q, j, cost};
-    }
-  }
   return best;
 }
 
@@ -182,12 +167,6 @@ eoq_incremental_discount(double fixed_cost, double holding_cost_rate, double dem
                          const std::vector<double>& unit_costs) {
   if (auto wrong = wrong_prices(fixed_cost, holding_cost_rate, demand_rate, breakpoints,
                                 unit_costs))
-    return *wrong;
-  if (auto wrong = checks()
-                       .that(std::adjacent_find(unit_costs.begin(), unit_costs.end(),
-                                                std::less_equal<>()) == unit_costs.end(),
-                             "unit_costs", "must fall from region to region")
-                       .failure())
     return *wrong;
   discount_quantity best{0, 0, std::numeric_limits<double>::infinity()};
   double paid_below = 0; // for the units of the regions before
@@ -258,8 +237,8 @@ outcome<joint_order> joint_replenishment_silver(double shared_fixed_cost,
       .all_not_negative("individual_fixed_costs", fixed_costs)
       .same_length("holding_costs", holding_costs.size(), fixed_costs.size())
       .same_length("demand_rates", demand_rates.size(), fixed_costs.size());
-  all_positive(c, "holding_costs", holding_costs);
-  all_positive(c, "demand_rates", demand_rates);
+  c.all_positive("holding_costs", holding_costs);
+  c.all_positive("demand_rates", demand_rates);
   if (c.failure())
     return *c.failure();
   const auto n = fixed_costs.size();

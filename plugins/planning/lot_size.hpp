@@ -50,15 +50,15 @@ struct discount_quantity {
 
 /// All-units discount: the whole order has the price of its region (Snyder & Shen 2e,
 /// section 3.4). Holding costs `holding_cost_rate` of the unit's price per unit of time.
-/// Valid: numbers > 0; breakpoints[0] = 0 and strictly rising; as many prices.
+/// Valid: numbers > 0; breakpoints[0] = 0 and strictly rising; as many prices, falling.
 outcome<discount_quantity> eoq_all_units_discount(double fixed_cost,
                                                   double holding_cost_rate,
                                                   double demand_rate,
                                                   const std::vector<double>& breakpoints,
                                                   const std::vector<double>& unit_costs);
 
-/// Incremental discount: each price holds for the units of its region alone; prices must
-/// fall. Otherwise as eoq_all_units_discount().
+/// Incremental discount: each price holds for the units of its region alone. Valid: as
+/// eoq_all_units_discount().
 outcome<discount_quantity>
 eoq_incremental_discount(double fixed_cost, double holding_cost_rate, double demand_rate,
                          const std::vector<double>& breakpoints,

@@ -115,7 +115,7 @@ outcome<batching> savings_batching(const std::map<std::string, std::vector<int>>
       const double value = tour_of(aisles[a], aisle_length, aisle_spacing) +
                            tour_of(aisles[b], aisle_length, aisle_spacing) -
                            tour_of(both, aisle_length, aisle_spacing);
-      result.savings[names[a] + names[b]] = value;
+      result.savings.push_back({names[a], names[b], value});
       savings.push_back({value, a, b});
     }
   sort_savings(savings);
@@ -191,7 +191,7 @@ outcome<vehicle_routes> clarke_wright_vrp(const std::map<std::string, place>& po
     for (std::size_t b = a + 1; b < n; ++b) {
       const double value =
           distance(home, at[a]) + distance(home, at[b]) - distance(at[a], at[b]);
-      result.savings[names[a] + "-" + names[b]] = value;
+      result.savings.push_back({names[a], names[b], value});
       savings.push_back({value, a, b});
     }
   sort_savings(savings);

@@ -42,9 +42,14 @@ outcome<double> s_shape_distance(double aisle_length, double aisle_spacing,
                                  const std::vector<pick_position>& picks,
                                  int depot_aisle = 0);
 
+/// Saved by doing `a` and `b` together.
+struct pair_saving {
+  std::string a, b; ///< In the order of their names.
+  double value;
+};
+
 struct batching {
-  std::map<std::string, double>
-      savings; ///< "AB" -> saved when A and B are picked together.
+  std::vector<pair_saving> savings; ///< Of all pairs, by name.
   std::vector<std::vector<std::string>> batches;
   double total_distance;
 };
@@ -63,7 +68,7 @@ struct place {
 };
 
 struct vehicle_routes {
-  std::map<std::string, double> savings;        ///< "1-2" -> saved by going from 1 to 2.
+  std::vector<pair_saving> savings;             ///< Of all pairs, by name.
   std::vector<std::vector<std::string>> routes; ///< In order of visit.
   double total_distance;
 };

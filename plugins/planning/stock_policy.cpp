@@ -49,6 +49,13 @@ double cost_rate(double holding, double stockout, const lead_normal& d, double y
   return holding * (y - d.mean) + (holding + stockout) * d.loss(y);
 }
 
+/// The same for Poisson demand; every unit below 0 is short as well.
+double poisson_rate(double holding, double stockout, double mean, double y) {
+  const auto pair = poisson_loss(std::max(y, 0.0), mean);
+  return holding * (y < 0 ? 0.0 : pair->complementary_loss) +
+         stockout * (pair->loss - std::min(y, 0.0));
+}
+
 double policy_cost(const rq_costs& costs, const rq_demand& demand, double r, double q) {
   const lead_normal d(demand);
   const double stock =
@@ -270,13 +277,13 @@ outcome<rq_policy> rq_eil(const rq_costs& costs, const rq_demand& demand) {
   constexpr int rounds_max = 10'000;
   for (int i = 0; i < rounds_max; ++i) {
     const double missed = q * costs.holding / (costs.stockout * demand.mean);
-    const auto z = normal_quantile(1 - missed);
+    const auto z = normal_quantile(missed); // of the upper tail: exact when it is tiny
     if (!z)
       return domain_error{"stockout_cost", "is too low for this approximation: a lot "
                                            "costs more to hold than to be without"};
     const double r_before = r;
     const double q_before = q;
-    r = d.mean + *z * d.sd;
+    r = d.mean - *z * d.sd;
     q = std::sqrt(2 * demand.mean * (costs.fixed + costs.stockout * d.loss(r)) /
                   costs.holding);
     if (std::abs(r - r_before) <= 1e-10 * std::max(1.0, std::abs(r)) &&
@@ -328,10 +335,7 @@ outcome<rq_policy> rq_poisson_exact(double holding_cost, double stockout_cost,
                        .failure())
     return *wrong;
   const auto rate = [&](double y) {
-    const auto pair = poisson_loss(std::max(y, 0.0), mean);
-    const double below = std::min(y, 0.0); // every unit below 0 is short as well
-    return holding_cost * (y < 0 ? 0.0 : pair->complementary_loss) +
-           stockout_cost * (pair->loss - below);
+    return poisson_rate(holding_cost, stockout_cost, mean, y);
   };
   const auto best = newsvendor_poisson(holding_cost, stockout_cost, mean);
   if (!best)
@@ -371,11 +375,15 @@ outcome<ss_policy> ss_exact_poisson(double holding_cost, double stockout_cost,
                     "fixed_cost", "makes lots too large for the exact search")
               .failure())
     return *wrong;
+  std::vector<double> rates; // of levels 0, 1, ...: each is asked for many times
   const auto rate = [&](double y) {
-    const auto pair = poisson_loss(std::max(y, 0.0), demand_mean);
-    const double below = std::min(y, 0.0);
-    return holding_cost * (y < 0 ? 0.0 : pair->complementary_loss) +
-           stockout_cost * (pair->loss - below);
+    if (y < 0)
+      return stockout_cost * (demand_mean - y);
+    const auto level = static_cast<std::size_t>(y);
+    while (rates.size() <= level)
+      rates.push_back(poisson_rate(holding_cost, stockout_cost, demand_mean,
+                                   static_cast<double>(rates.size())));
+    return rates[level];
   };
   // m(j): expected visits j units below S before the next order (renewal density).
   std::vector<double> chance; // P(demand = k)
@@ -394,12 +402,12 @@ outcome<ss_policy> ss_exact_poisson(double holding_cost, double stockout_cost,
     }
     return visits[j];
   };
-  const auto cost = [&](double s, double top) {
-    double sum = fixed_cost;
-    const auto n = static_cast<std::size_t>(top - s);
+  const auto cost = [&](double low, double high) {
+    double all = fixed_cost;
+    const auto n = static_cast<std::size_t>(high - low);
     for (std::size_t j = 0; j < n; ++j)
-      sum += m(j) * rate(top - static_cast<double>(j));
-    return sum / periods[n];
+      all += m(j) * rate(high - static_cast<double>(j));
+    return all / periods[n];
   };
   // The two steps of Zheng & Federgruen: s for the best single level, then better S.
   const auto start = newsvendor_poisson(holding_cost, stockout_cost, demand_mean);
@@ -407,8 +415,9 @@ outcome<ss_policy> ss_exact_poisson(double holding_cost, double stockout_cost,
     return start.error();
   double top = start->level;
   double s = top - 1;
-  while (cost(s, top) > rate(s))
-    --s;
+  double sum = fixed_cost + m(0) * rate(top);
+  for (std::size_t n = 1; sum / periods[n] > rate(s); ++n, --s)
+    sum += m(n) * rate(s);
   double best = cost(s, top);
   for (double candidate = top + 1; rate(candidate) <= best; ++candidate) {
     if (cost(s, candidate) < best) {

@@ -179,7 +179,7 @@ bool on_path(std::string_view program) {
 result<void> choose_generator(std::vector<std::string>& configure,
                               const fs::path& build) {
   if (std::getenv("CMAKE_GENERATOR") != nullptr || fs::exists(build / "CMakeCache.txt") ||
-      on_path("make")) {
+      on_path("make") || !on_path("cmake")) { // without cmake that is said first
     return {};
   }
   if (!on_path("ninja")) {

@@ -1,13 +1,10 @@
-/// Receivables, credit, supplier invoices, freight bills, and the cash that is to be
-/// matched with what is open. Money in one currency as double, except where a sum must be
-/// exact: cash matching counts in hundredths.
+/// What customers owe: age, days of sales, terms; and whom to give credit. Money in one
+/// currency as double: these are measures, nothing here is posted.
 #pragma once
 
 #include "planning/dates.hpp"
 #include "planning/outcome.hpp"
 
-#include <cstddef>
-#include <map>
 #include <string>
 #include <vector>
 
@@ -94,75 +91,5 @@ struct credit_judgement {
 
 /// Valid: everything finite and >= 0 (open_ar may be a credit).
 outcome<credit_judgement> credit_exposure_check(const credit_position& p);
-
-// -- supplier invoices ------------------------------------------------------------------
-struct invoice_line {
-  double po_price = 0, po_qty = 0, received_qty = 0, prev_invoiced_qty = 0,
-         invoice_qty = 0, invoice_price = 0;
-};
-
-struct match_tolerances {
-  double price_pct = 0, price_abs = 0; ///< PP: percent and money, either way.
-  double quantity_abs = 0;             ///< DQ: money too much invoiced.
-};
-
-struct three_way_result {
-  double price_variance;     ///< Money: quantity * (invoice price - order price).
-  double price_variance_pct; ///< Of quantity * order price.
-  double qty_variance_value; ///< Money: order price * (invoiced - (received - before)).
-  std::vector<std::string> blocks; ///< "PP_ABS", "PP_PCT", "DQ_ABS".
-};
-
-/// Order, receipt and invoice, with SAP's tolerance keys: a limit that is exceeded
-/// blocks. Valid: everything >= 0, order price > 0.
-outcome<three_way_result> three_way_match(const invoice_line& line,
-                                          const match_tolerances& limits);
-
-struct freight_bill {
-  double linehaul, fuel, expected_total, variance; ///< Money.
-};
-
-/// Rate per hundredweight, at least the minimum charge, fuel in percent of it,
-/// accessorials. Valid: everything >= 0.
-outcome<freight_bill> freight_audit(double contract_rate_per_cwt, double weight_lb,
-                                    double fuel_surcharge_pct,
-                                    const std::map<std::string, double>& accessorials,
-                                    double minimum_charge, double invoiced);
-
-// -- cash application -------------------------------------------------------------------
-/// Open items beyond this are refused: the search doubles with every two.
-constexpr std::size_t cash_items_max = 36;
-/// So many solutions are named; that there are more is said.
-constexpr std::size_t cash_solutions_max = 50;
-
-struct cash_match {
-  /// Ids in the order given; fewer invoices first, then the earlier ones.
-  std::vector<std::vector<std::string>> solutions;
-  bool more = false;   ///< There are further solutions.
-  bool unique = false; ///< Exactly one: the only case that may be posted by itself.
-  double residual = 0; ///< Payment less the first solution; the payment if there is none.
-};
-
-/// Which open invoices add up to a payment, to within `tolerance`: meet in the middle
-/// (Horowitz & Sahni 1974) on hundredths, every subset considered. Valid: payment > 0,
-/// amounts > 0, tolerance >= 0 and below every amount, unique ids, at most
-/// cash_items_max.
-outcome<cash_match> cash_match_subset_sum(double payment,
-                                          const std::vector<open_invoice>& invoices,
-                                          double tolerance);
-
-// -- disputes ---------------------------------------------------------------------------
-struct dispute_class {
-  std::string cause; ///< "price", "quantity", "damage", "freight", "tax", "terms", ...
-  std::string owner; ///< Who can settle it.
-};
-
-/// Root cause and owner of an X12 adjustment reason (data element 426). Error "reason":
-/// not one that is known here.
-outcome<dispute_class> classify_dispute(const std::string& reason);
-
-/// Accept rather than investigate a claim that is worth less than finding out. Valid:
-/// amount and cost >= 0, probability that it is valid.
-outcome<bool> accept_dispute(double amount, double p_valid, double cost_to_investigate);
 
 } // namespace crossdock::planning
