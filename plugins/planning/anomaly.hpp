@@ -1,5 +1,6 @@
-/// What is out of the ordinary: decomposition of a series, robust scores, control charts,
-/// outlier tests and isolation forests.
+/// What is out of the ordinary: robust scores, control charts, outlier tests and
+/// isolation forests. The season is taken out first where there is one:
+/// decomposition.hpp.
 #pragma once
 
 #include "planning/outcome.hpp"
@@ -10,19 +11,6 @@
 #include <vector>
 
 namespace crossdock::planning {
-
-// -- seasonal decomposition -------------------------------------------------------------
-struct decomposition {
-  std::vector<double> seasonal, trend, remainder, robustness; ///< As long as the series.
-};
-
-/// STL with a periodic season (Cleveland, Cleveland, McRae & Terpenning 1990), with the
-/// defaults of R's stl(): the season is the same in every cycle. `robust` down-weights
-/// outliers in 15 outer rounds; R's figures can differ in the fifth decimal then
-/// (docs/LIMITS.md). Valid: finite, period >= 2, more than two whole cycles, at most
-/// 1000000 values.
-outcome<decomposition> stl_periodic(const std::vector<double>& series, std::size_t period,
-                                    bool robust);
 
 // -- robust scores ----------------------------------------------------------------------
 constexpr double modified_z_cut_off = 3.5;

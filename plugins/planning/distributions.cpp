@@ -143,7 +143,11 @@ outcome<expected_loss_pair> normal_loss(double x, double mean, double sd) {
 }
 
 outcome<expected_loss_pair> poisson_loss(double x, double mean) {
-  if (auto wrong = checks().finite("x", x).positive("mean", mean).failure())
+  if (auto wrong = checks()
+                       .finite("x", x)
+                       .positive("mean", mean)
+                       .that(mean <= discrete_mean_max, "mean", discrete_mean_words)
+                       .failure())
     return *wrong;
   return pair_of(poisson_shortage(x, mean), x, mean);
 }
@@ -176,6 +180,7 @@ outcome<expected_loss_pair> negative_binomial_loss(double x, double mean, double
   if (auto wrong = checks()
                        .finite("x", x)
                        .positive("mean", mean)
+                       .that(mean <= discrete_mean_max, "mean", discrete_mean_words)
                        .positive("sd", sd)
                        .that(sd * sd > mean, "sd", "sd squared must exceed the mean")
                        .failure())
@@ -210,6 +215,10 @@ outcome<demand_distribution> demand_distribution::make(demand_family family, dou
       family == demand_family::normal || family == demand_family::gamma;
   if (family == demand_family::certain || mean == 0 || (spread_needed && variance == 0))
     return demand_distribution(demand_family::certain, mean, 0);
+  const bool discrete =
+      family == demand_family::poisson || family == demand_family::negative_binomial;
+  if (discrete && mean > discrete_mean_max)
+    return domain_error{"mean", discrete_mean_words};
   if (family == demand_family::poisson)
     return demand_distribution(family, mean, mean);
   if (family == demand_family::negative_binomial && variance <= mean)

@@ -37,7 +37,12 @@ outcome<expected_loss_pair> standard_normal_loss(double z);
 /// Normal demand. Valid: sd > 0.
 outcome<expected_loss_pair> normal_loss(double x, double mean, double sd);
 
-/// Poisson demand; x may be fractional. Valid: mean > 0.
+/// Largest mean of a discrete demand, units: beyond it single units mean nothing, and
+/// counting them would not end.
+constexpr double discrete_mean_max = 1e12;
+constexpr const char* discrete_mean_words = "must be at most 1e12 for whole units";
+
+/// Poisson demand; x may be fractional. Valid: 0 < mean <= discrete_mean_max.
 outcome<expected_loss_pair> poisson_loss(double x, double mean);
 
 /// Gamma demand (Burgin 1975), mean = shape * scale. Valid: shape > 0, scale > 0.
@@ -46,7 +51,8 @@ outcome<expected_loss_pair> gamma_loss(double x, double shape, double scale);
 /// Lognormal demand, ln X ~ N(mu, sigma^2). Valid: sigma > 0, finite mu and x.
 outcome<expected_loss_pair> lognormal_loss(double x, double mu, double sigma);
 
-/// Negative binomial demand by its moments. Valid: mean > 0, sd^2 > mean.
+/// Negative binomial demand by its moments. Valid: 0 < mean <= discrete_mean_max, sd^2 >
+/// mean.
 outcome<expected_loss_pair> negative_binomial_loss(double x, double mean, double sd);
 
 // -- demand over an interval ------------------------------------------------------------

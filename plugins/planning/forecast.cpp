@@ -330,7 +330,10 @@ outcome<adida_forecast> adida(const std::vector<double>& series,
     f.aggregated.push_back(
         std::accumulate(series.begin() + static_cast<long>(t),
                         series.begin() + static_cast<long>(t + aggregation_level), 0.0));
-  f.forecast = *ses(f.aggregated, alpha) / static_cast<double>(aggregation_level);
+  const auto smoothed = ses(f.aggregated, alpha);
+  if (!smoothed) // sums of finite values that are not finite
+    return domain_error{"series", "has buckets beyond the numbers that exist"};
+  f.forecast = *smoothed / static_cast<double>(aggregation_level);
   return f;
 }
 

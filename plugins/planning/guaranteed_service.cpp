@@ -11,6 +11,8 @@ namespace {
 
 constexpr double never = std::numeric_limits<double>::infinity();
 constexpr int unlimited = std::numeric_limits<int>::max();
+constexpr const char* service_periods_words =
+    "must be a whole number of periods from 0 to 2000";
 
 struct stage {
   std::string name;
@@ -59,8 +61,7 @@ public:
       const auto& w = *nodes_[i].what;
       checks c;
       const auto time = [&](const char* field, int t) {
-        c.that(t >= 0 && t <= service_periods_max, at + field,
-               "must be a whole number of periods from 0 to 2000");
+        c.that(t >= 0 && t <= service_periods_max, at + field, service_periods_words);
       };
       time("processing_time", w.processing_time);
       time("external_inbound_cst", w.external_inbound_cst);
@@ -309,8 +310,18 @@ outcome<service_times> gsm_serial_cst(const std::vector<double>& holding_costs,
   if (auto wrong = checks()
                        .that(!holding_costs.empty(), "local_holding_cost",
                              "must have at least one stage")
+                       .all_not_negative("local_holding_cost", holding_costs)
                        .same_length("processing_time", processing_times.size(),
                                     holding_costs.size())
+                       .not_negative("demand_bound_constant", demand_bound_constant)
+                       .not_negative("demand_sd", demand_sd)
+                       .finite("demand_sd", demand_bound_constant * demand_sd)
+                       .that(external_inbound_cst >= 0 &&
+                                 external_inbound_cst <= service_periods_max,
+                             "external_inbound_cst", service_periods_words)
+                       .that(external_outbound_cst >= 0 &&
+                                 external_outbound_cst <= service_periods_max,
+                             "external_outbound_cst", service_periods_words)
                        .failure())
     return *wrong;
   std::map<std::string, service_stage> stages;
@@ -329,7 +340,10 @@ outcome<service_times> gsm_serial_cst(const std::vector<double>& holding_costs,
       s.external_inbound_cst = external_inbound_cst;
     stages[std::to_string(i + 1)] = std::move(s);
   }
-  return gsm_tree_cst(stages);
+  auto times = gsm_tree_cst(stages);
+  if (!times) // "nodes" is not what the caller knows
+    return domain_error{"processing_time", times.error().message};
+  return times;
 }
 
 } // namespace crossdock::planning

@@ -208,4 +208,20 @@ outcome<std::vector<arrival_step>> arrival_steps(const survival_curve& own,
   return steps;
 }
 
+// -- on the road ------------------------------------------------------------------------
+outcome<arrival_update> eta_update(double prior_remaining_hours_mean, double prior_sd,
+                                   double observed_delay_hours, double delay_carryover,
+                                   double deadline_hours) {
+  if (auto wrong = checks()
+                       .finite("prior_remaining_hours_mean", prior_remaining_hours_mean)
+                       .positive("prior_sd", prior_sd)
+                       .finite("observed_delay_hours", observed_delay_hours)
+                       .probability("delay_carryover", delay_carryover)
+                       .finite("deadline_hours", deadline_hours)
+                       .failure())
+    return *wrong;
+  const double mean = prior_remaining_hours_mean + delay_carryover * observed_delay_hours;
+  return arrival_update{mean, normal_above((deadline_hours - mean) / prior_sd)};
+}
+
 } // namespace crossdock::planning

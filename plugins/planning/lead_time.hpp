@@ -113,4 +113,17 @@ outcome<std::vector<arrival_step>>
 arrival_steps(const survival_curve& own, const survival_curve& group, day_number promised,
               day_number as_of, int horizon_days, double k = pooling_strength);
 
+// -- on the road ------------------------------------------------------------------------
+struct arrival_update {
+  double mean;   ///< Hours from the moment of the observation.
+  double p_late; ///< P(arrival after the deadline).
+};
+
+/// Normal update of a remaining transit time after a delay was seen: mean = prior +
+/// carryover * delay (the rest is made up on the way); the spread stays. Hours. Valid:
+/// prior_sd > 0, 0 <= delay_carryover <= 1, the rest finite (a negative delay is early).
+outcome<arrival_update> eta_update(double prior_remaining_hours_mean, double prior_sd,
+                                   double observed_delay_hours, double delay_carryover,
+                                   double deadline_hours);
+
 } // namespace crossdock::planning

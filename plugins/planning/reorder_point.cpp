@@ -31,7 +31,9 @@ safety_stock_reorder_point(double demand_mean, double demand_sd, double lead_tim
                            double lead_time_sd, double cycle_service_level) {
   if (auto wrong = checks()
                        .not_negative("demand_sd", demand_sd)
+                       .finite("demand_sd", demand_sd * demand_sd)
                        .not_negative("lead_time_sd", lead_time_sd)
+                       .finite("lead_time_sd", lead_time_sd * lead_time_sd)
                        .inside_unit("cycle_service_level", cycle_service_level)
                        .failure())
     return *wrong;
@@ -49,6 +51,7 @@ outcome<gamma_reorder_point> reorder_point_gamma_ltd(double ltd_mean, double ltd
   if (auto wrong = checks()
                        .positive("ltd_mean", ltd_mean)
                        .positive("ltd_sd", ltd_sd)
+                       .finite("ltd_sd", ltd_sd * ltd_sd)
                        .inside_unit("cycle_service_level", cycle_service_level)
                        .failure())
     return *wrong;
@@ -63,10 +66,12 @@ outcome<gamma_reorder_point> reorder_point_gamma_ltd(double ltd_mean, double ltd
 outcome<negative_binomial_reorder_point>
 reorder_point_negbin_ltd(double ltd_mean, double ltd_variance,
                          double cycle_service_level) {
-  if (auto wrong = checks()
-                       .positive("ltd_mean", ltd_mean)
-                       .inside_unit("cycle_service_level", cycle_service_level)
-                       .failure())
+  if (auto wrong =
+          checks()
+              .positive("ltd_mean", ltd_mean)
+              .that(ltd_mean <= discrete_mean_max, "ltd_mean", discrete_mean_words)
+              .inside_unit("cycle_service_level", cycle_service_level)
+              .failure())
     return *wrong;
   const auto demand =
       demand_distribution::make(demand_family::negative_binomial, ltd_mean, ltd_variance);
@@ -86,6 +91,8 @@ outcome<base_stock_service> base_stock_poisson_service(double demand_rate,
                        .not_negative("base_stock_level", base_stock_level)
                        .that(std::floor(base_stock_level) == base_stock_level,
                              "base_stock_level", "must be a whole number")
+                       .that(demand_rate * lead_time <= discrete_mean_max, "demand_rate",
+                             discrete_mean_words)
                        .failure())
     return *wrong;
   const double mean = demand_rate * lead_time;

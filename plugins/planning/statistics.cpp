@@ -17,4 +17,12 @@ double median_of(std::vector<double> xs) {
   return (*middle + *std::max_element(xs.begin(), middle)) / 2;
 }
 
+double quantile_type7(std::vector<double> xs, double p) {
+  std::sort(xs.begin(), xs.end());
+  const double at = p * static_cast<double>(xs.size() - 1);
+  const auto below = static_cast<std::size_t>(at);
+  const auto above = std::min(below + 1, xs.size() - 1);
+  return xs[below] + (at - static_cast<double>(below)) * (xs[above] - xs[below]);
+}
+
 } // namespace crossdock::planning

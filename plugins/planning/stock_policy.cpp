@@ -64,6 +64,16 @@ double policy_cost(const rq_costs& costs, const rq_demand& demand, double r, dou
   return (costs.fixed * demand.mean + stock) / q;
 }
 
+/// An exact search walks through the lot, which grows as fixed costs rise and as holding
+/// or stock-outs become cheap (the lot of eoq_backorders()).
+checks& searchable_lot(checks& c, double holding, double stockout, double fixed,
+                       double demand_mean, double units) {
+  const double lot = std::sqrt(2 * fixed * demand_mean / holding);
+  return c.that(lot <= units, "fixed_cost", "makes lots too large for the exact search")
+      .that(lot * std::sqrt((holding + stockout) / stockout) <= units, "stockout_cost",
+            "makes lots too large for the exact search");
+}
+
 double best_r(double holding, double stockout, const rq_demand& demand, double q) {
   const lead_normal d(demand);
   const auto off = [&](double r) {
@@ -107,6 +117,9 @@ outcome<double> newsvendor_normal_cost(double holding_cost, double stockout_cost
                        .positive("demand_sd", demand_sd)
                        .finite("base_stock_level", base_stock_level)
                        .not_negative("lead_time", lead_time)
+                       .that(std::isfinite(demand_mean * (lead_time + 1)) &&
+                                 std::isfinite(demand_sd * std::sqrt(lead_time + 1)),
+                             "lead_time", "makes the demand over it infinite")
                        .failure())
     return *wrong;
   const auto pair = normal_loss(base_stock_level, demand_mean * (lead_time + 1),
@@ -148,6 +161,8 @@ outcome<base_stock> newsvendor_poisson(double holding_cost, double stockout_cost
                        .positive("stockout_cost", stockout_cost)
                        .positive("demand_mean", demand_mean)
                        .not_negative("lead_time", lead_time)
+                       .that(demand_mean * (lead_time + 1) <= discrete_mean_max,
+                             "demand_mean", discrete_mean_words)
                        .failure())
     return *wrong;
   const double mean = demand_mean * (lead_time + 1);
@@ -210,6 +225,8 @@ outcome<base_stock> newsvendor_lognormal(double holding_cost, double stockout_co
   if (!z)
     return domain_error{"stockout_cost", "is too far from holding_cost to be told apart"};
   const double level = std::exp(mu + *z * sigma);
+  if (!std::isfinite(level))
+    return domain_error{"mu", "must leave the level within the numbers that exist"};
   const auto pair = lognormal_loss(level, mu, sigma);
   if (!pair)
     return pair.error();
@@ -327,13 +344,12 @@ outcome<rq_policy> rq_poisson_exact(double holding_cost, double stockout_cost,
                             {demand_mean, 1, lead_time}))
     return *wrong;
   const double mean = demand_mean * lead_time;
-  const double lot = std::sqrt(2 * fixed_cost * demand_mean / holding_cost);
-  if (auto wrong = checks()
-                       .that(mean <= exact_demand_max, "demand_mean",
-                             "must give at most 20000 units in a lead time")
-                       .that(lot <= 1e6, "fixed_cost", "makes lots too large to search")
-                       .failure())
-    return *wrong;
+  checks c;
+  c.that(mean <= exact_demand_max, "demand_mean",
+         "must give at most 20000 units in a lead time");
+  if (searchable_lot(c, holding_cost, stockout_cost, fixed_cost, demand_mean, 1e6)
+          .failure())
+    return *c.failure();
   const auto rate = [&](double y) {
     return poisson_rate(holding_cost, stockout_cost, mean, y);
   };
@@ -362,19 +378,17 @@ outcome<rq_policy> rq_poisson_exact(double holding_cost, double stockout_cost,
 outcome<ss_policy> ss_exact_poisson(double holding_cost, double stockout_cost,
                                     double fixed_cost, double demand_mean) {
   constexpr double mean_max = 1000;
-  if (auto wrong =
-          checks()
-              .positive("holding_cost", holding_cost)
-              .positive("stockout_cost", stockout_cost)
-              .positive("fixed_cost", fixed_cost)
-              .positive("demand_mean", demand_mean)
-              .that(demand_mean <= mean_max, "demand_mean",
-                    "must be at most 1000: the exact search grows with its "
-                    "square; use ss_power_approximation")
-              .that(std::sqrt(2 * fixed_cost * demand_mean / holding_cost) <= 20'000,
-                    "fixed_cost", "makes lots too large for the exact search")
-              .failure())
-    return *wrong;
+  checks c;
+  c.positive("holding_cost", holding_cost)
+      .positive("stockout_cost", stockout_cost)
+      .positive("fixed_cost", fixed_cost)
+      .positive("demand_mean", demand_mean)
+      .that(demand_mean <= mean_max, "demand_mean",
+            "must be at most 1000: the exact search grows with its "
+            "square; use ss_power_approximation");
+  if (searchable_lot(c, holding_cost, stockout_cost, fixed_cost, demand_mean, 20'000)
+          .failure())
+    return *c.failure();
   std::vector<double> rates; // of levels 0, 1, ...: each is asked for many times
   const auto rate = [&](double y) {
     if (y < 0)

@@ -135,4 +135,13 @@ outcome<double> order_priority_score(const std::map<std::string, double>& weight
   return score;
 }
 
+outcome<double> critical_ratio(double days_until_due, double lead_time_remaining) {
+  if (auto wrong = checks()
+                       .finite("days_until_due", days_until_due)
+                       .positive("lead_time_remaining", lead_time_remaining)
+                       .failure())
+    return *wrong;
+  return days_until_due / lead_time_remaining;
+}
+
 } // namespace crossdock::planning

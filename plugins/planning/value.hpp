@@ -92,4 +92,9 @@ allocate_equal_fractile(double available, const std::vector<double>& ltd_mean,
 outcome<double> order_priority_score(const std::map<std::string, double>& weights,
                                      const std::map<std::string, double>& normalised);
 
+/// Critical ratio of an order: time until it is due over the time it still needs, any
+/// unit both share; below 1 it is behind schedule, below 0 overdue. Valid:
+/// lead_time_remaining > 0.
+outcome<double> critical_ratio(double days_until_due, double lead_time_remaining);
+
 } // namespace crossdock::planning

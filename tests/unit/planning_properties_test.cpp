@@ -1,8 +1,13 @@
 // What must hold for any input: seeded, the seed is printed with a failure.
 #include "planning/anomaly.hpp"
 #include "planning/cash_matching.hpp"
+#include "planning/comparison.hpp"
+#include "planning/decomposition.hpp"
 #include "planning/forecast.hpp"
 #include "planning/lot_size.hpp"
+#include "planning/performance.hpp"
+#include "planning/profit.hpp"
+#include "planning/queueing.hpp"
 #include "planning/selection.hpp"
 #include "planning/sharing.hpp"
 #include "planning/stock_policy.hpp"
@@ -204,4 +209,72 @@ TEST_CASE("a forest sets a far point apart, and the same way for the same seed",
   const double far = *forest->score({9, -9});
   CHECK(far > *forest->score({0, 0}) + 0.15);
   CHECK(*isolation_forest::grow(rows, 42)->score({9, -9}) == far);
+}
+
+TEST_CASE("price, volume and mix add up to the difference, new and lost items included",
+          "[planning]") {
+  // By hand: average price before 15; two units more at 15; one item dearer by 1 on 4.
+  const auto r = price_volume_mix({{10, 10, 4, 11}, {10, 20, 16, 20}, {0, 0, 2, 5}});
+  REQUIRE(r.ok());
+  CHECK(r->price == Approx(4));
+  CHECK(r->volume == Approx(30));
+  CHECK(r->total == Approx(44 + 320 + 10 - 300));
+  CHECK(r->price + r->volume + r->mix == Approx(r->total));
+  CHECK_FALSE(price_volume_mix({}).ok());
+  CHECK_FALSE(price_volume_mix({{0, 1, 5, 1}}).ok());
+}
+
+TEST_CASE("a present value is zero at the internal rate, and money scales", "[planning]") {
+  auto random = seeded();
+  for (int i = 0; i < 200; ++i) {
+    std::vector<double> flows{-std::uniform_real_distribution<double>(10, 1e6)(random)};
+    for (int t = 0; t < 1 + i % 40; ++t)
+      flows.push_back(std::uniform_real_distribution<double>(0, 1e5)(random));
+    const auto r = roi_npv(flows, 0.1);
+    REQUIRE(r.ok());
+    REQUIRE(r->irr);
+    CHECK(roi_npv(flows, *r->irr)->npv == Approx(0).margin(1e-6 * -flows[0]));
+    auto doubled = flows;
+    for (double& flow : doubled)
+      flow *= 2;
+    CHECK(roi_npv(doubled, 0.1)->npv == Approx(2 * r->npv));
+    CHECK(*roi_npv(doubled, 0.1)->irr == Approx(*r->irr).margin(1e-9));
+  }
+  CHECK_FALSE(roi_npv({-5, 1, 1}, 0)->payback_periods);
+  CHECK(*roi_npv({-5, 10}, 0)->payback_periods == Approx(0.5));
+  CHECK_FALSE(roi_npv({5, 1}, 0.1).ok());
+}
+
+TEST_CASE("more agents never make a desk slower, and an overloaded one is refused",
+          "[planning]") {
+  double wait = 1;
+  for (double agents = 21; agents < 40; ++agents) {
+    const auto r = erlang_c(400, 3, agents, 0.5);
+    REQUIRE(r.ok());
+    CHECK(r->p_wait < wait);
+    CHECK(r->service_level >= 1 - r->p_wait);
+    wait = r->p_wait;
+  }
+  CHECK_FALSE(erlang_c(400, 3, 20, 0.5).ok());
+  CHECK(erlang_c(1e6, 59, 990'000, 1)->p_wait < 1); // neither overflows nor underflows
+}
+
+TEST_CASE("a sample large enough by the formula sees the difference", "[planning]") {
+  const double n = *sample_size_two_proportions(0.5, 0.55, 0.05, 0.8);
+  CHECK(two_proportion_z(0.5, n, 0.55, n)->p_value_two_sided < 0.05);
+  CHECK(*sample_size_two_proportions(0.55, 0.5, 0.05, 0.8) == n);
+  CHECK_FALSE(sample_size_two_proportions(0.5, 0.5, 0.05, 0.8).ok());
+  CHECK_FALSE(two_proportion_z(1, 5, 1, 7).ok());
+}
+
+TEST_CASE("a surplus on one line fills no other, and open exceptions are not forgotten",
+          "[planning]") {
+  const auto r = fill_rates({{"a", 10, 20, true}, {"b", 10, 0, true}});
+  CHECK(r->unit_fill_rate == Approx(0.5));
+  const auto times = exception_resolution_time({{-10, -9}, {-8, std::nullopt}, {-5, 3}}, 0);
+  CHECK(times->resolved == 1);
+  CHECK(times->open == 2); // the third is resolved later than now
+  CHECK(*times->open_age_hours_max == Approx(8));
+  const auto none = exception_resolution_time({{-1, std::nullopt}}, 0);
+  CHECK_FALSE(none->median_hours);
 }

@@ -53,6 +53,8 @@ struct words {
   assess_words assess;
   bool open = false;
   bool closed = false;
+  plan_words plan;
+  std::string domain;
 };
 
 const std::map<std::string, std::int64_t> time_units{
@@ -80,6 +82,7 @@ public:
     add_approvals();
     add_ledger();
     add_files();
+    add_plan();
   }
 
   /// What `crossdock plugin` does itself.
@@ -136,6 +139,26 @@ private:
         ->add_option("id", w_.letter, "Its number")
         ->required()
         ->check(CLI::PositiveNumber);
+  }
+
+  void add_plan() {
+    auto* plan = group("plan", "The planning library: its functions, by name");
+    command(plan, "list", "What it can compute",
+            [this](session& s) { return plan_list(s, w_.domain); })
+        ->add_option("--domain", w_.domain, "Only of this domain, for instance inventory");
+    command(plan, "show", "What a function takes and gives, with units",
+            [this](session& s) { return plan_show(s, w_.plan.function); })
+        ->add_option("function", w_.plan.function, "Its name")
+        ->required();
+    auto* eval = command(plan, "eval", "Compute; the inputs as JSON on standard input",
+                         [this](session& s) { return plan_eval(s, w_.plan); });
+    eval->add_option("function", w_.plan.function, "Its name")->required();
+    eval->add_option("inputs", w_.plan.assignments,
+                     "NAME=VALUE instead of standard input; lists and objects as JSON");
+    eval->add_option("--input", w_.plan.input, "A file instead of standard input");
+    eval->add_option("--datasets", w_.plan.datasets,
+                     "A JSON file of series that inputs name as {\"$dataset\": NAME}");
+    eval->add_flag("--lines", w_.plan.lines, "One object a line in, one answer a line out");
   }
 
   void add_watch() {

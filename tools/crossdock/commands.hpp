@@ -152,4 +152,19 @@ struct assess_words {
 /// Reads the history through the configuration's connector; no node is needed.
 ending assess_history(session& s, const assess_words& w);
 
+// -- plan.cpp
+// --------------------------------------------------------------------------------
+/// The functions of the planning library; `domain` empty: all.
+ending plan_list(session& s, const std::string& domain);
+ending plan_show(session& s, const std::string& name);
+struct plan_words {
+  std::string function;
+  std::vector<std::string> assignments; ///< NAME=JSON; none: JSON on standard input
+  std::string input;                    ///< a file instead of standard input
+  std::string datasets;                 ///< a file with series for {"$dataset": NAME}
+  bool lines = false;                   ///< one set of inputs, and one answer, a line
+};
+/// Errors: schema and invalid (name the field), not_found.
+ending plan_eval(session& s, const plan_words& w);
+
 } // namespace crossdock::cli

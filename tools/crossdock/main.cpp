@@ -54,7 +54,8 @@ int main(int argc, char** argv) {
                                       ::isatty(STDERR_FILENO) == 1,
                                       environment,
                                       confirmation(),
-                                      own_folder()};
+                                      own_folder(),
+                                      ::isatty(STDIN_FILENO) == 1 ? nullptr : &std::cin};
   const auto code = crossdock::cli::run({argv + 1, argv + argc}, std::move(around));
   std::cout.flush();
   if (!std::cout) {

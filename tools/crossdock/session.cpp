@@ -59,17 +59,21 @@ bool session::told_program(const json& value) {
   return true;
 }
 
+json as_json(const error& e) {
+  json context = json::object();
+  for (const auto& [name, value] : e.context()) {
+    context[name] = value;
+  }
+  return {{"error",
+           {{"code", static_cast<int>(e.code())},
+            {"name", to_string(e.code())},
+            {"message", e.message()},
+            {"context", std::move(context)}}}};
+}
+
 exit_code session::tell(const error& e) {
   if (options_.as_json) {
-    json context = json::object();
-    for (const auto& [name, value] : e.context()) {
-      context[name] = value;
-    }
-    told_program({{"error",
-                   {{"code", static_cast<int>(e.code())},
-                    {"name", to_string(e.code())},
-                    {"message", e.message()},
-                    {"context", std::move(context)}}}});
+    told_program(as_json(e));
   } else {
     around_.err << "crossdock: " << clean(e.describe()) << '\n';
   }

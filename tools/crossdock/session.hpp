@@ -8,6 +8,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <iosfwd>
 #include <optional>
 #include <ostream>
 #include <string>
@@ -25,6 +26,7 @@ struct surroundings {
   /// Asks a person yes or no; empty: nobody is there.
   std::function<bool(const std::string& question)> confirm = {};
   std::filesystem::path program_folder{}; ///< where the other programs are
+  std::istream* in = nullptr; ///< standard input; null: a person sits there
 };
 
 struct common_options {
@@ -36,6 +38,9 @@ struct common_options {
 
 /// How a command ended: an error is still to be told, an exit code was explained already.
 using ending = result<exit_code>;
+
+/// An error as programs get it.
+json as_json(const error& e);
 
 class session {
 public:
