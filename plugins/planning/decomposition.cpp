@@ -2,6 +2,7 @@
 
 #include "planning/anomaly.hpp"
 #include "planning/checks.hpp"
+#include "planning/statistics.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -272,6 +273,33 @@ long next_odd(double x) {
 }
 
 } // namespace
+
+std::vector<double> seasonal_figures(const std::vector<double>& series,
+                                     std::size_t period, season_kind kind) {
+  const bool multiplies = kind == season_kind::multiplicative;
+  const double neutral = multiplies ? 1 : 0;
+  std::vector<double> sum(period, 0.0);
+  std::vector<double> count(period, 0.0);
+  const std::size_t half = period / 2;
+  for (std::size_t t = half; t + half < series.size(); ++t) {
+    double trend = 0;
+    for (std::size_t k = t - half; k <= t + half; ++k) {
+      const bool edge = period % 2 == 0 && (k == t - half || k == t + half);
+      trend += edge ? series[k] / 2 : series[k];
+    }
+    trend /= static_cast<double>(period);
+    if (multiplies && trend == 0)
+      continue;
+    sum[t % period] += multiplies ? series[t] / trend : series[t] - trend;
+    count[t % period] += 1;
+  }
+  for (std::size_t k = 0; k < period; ++k)
+    sum[k] = count[k] > 0 ? sum[k] / count[k] : neutral;
+  const double mean = mean_of(sum);
+  for (double& x : sum)
+    x = multiplies ? x / mean : x - mean;
+  return sum;
+}
 
 outcome<decomposition> stl_periodic(const std::vector<double>& series, std::size_t period,
                                     bool robust) {

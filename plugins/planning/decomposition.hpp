@@ -8,6 +8,14 @@
 
 namespace crossdock::planning {
 
+enum class season_kind { additive, multiplicative };
+
+/// Classical seasonal figures, one per period of a season, from a centred moving average:
+/// of mean 0 (additive) or 1 (multiplicative), as R's decompose(). Needs two whole
+/// seasons; a figure that no value carries is neutral.
+std::vector<double> seasonal_figures(const std::vector<double>& series,
+                                     std::size_t period, season_kind kind);
+
 struct decomposition {
   std::vector<double> seasonal, trend, remainder, robustness; ///< As long as the series.
 };

@@ -1,6 +1,7 @@
 #include "planning/forecast.hpp"
 
 #include "planning/checks.hpp"
+#include "planning/decomposition.hpp"
 #include "planning/statistics.hpp"
 
 #include <algorithm>
@@ -109,31 +110,6 @@ std::vector<double> autocorrelation(const std::vector<double>& y, std::size_t la
     r.push_back(all > 0 ? sum / all : 0);
   }
   return r;
-}
-
-/// Classical multiplicative figures, one per period, mean 1 (as R's decompose()).
-std::vector<double> seasonal_figures(const std::vector<double>& y, std::size_t period) {
-  std::vector<double> sum(period, 0.0);
-  std::vector<double> count(period, 0.0);
-  const std::size_t half = period / 2;
-  for (std::size_t t = half; t + half < y.size(); ++t) {
-    double trend = 0;
-    for (std::size_t k = t - half; k <= t + half; ++k) {
-      const bool edge = period % 2 == 0 && (k == t - half || k == t + half);
-      trend += edge ? y[k] / 2 : y[k];
-    }
-    trend /= static_cast<double>(period);
-    if (trend != 0) {
-      sum[t % period] += y[t] / trend;
-      count[t % period] += 1;
-    }
-  }
-  for (std::size_t k = 0; k < period; ++k)
-    sum[k] = count[k] > 0 ? sum[k] / count[k] : 1;
-  const double mean = mean_of(sum);
-  for (double& x : sum)
-    x /= mean;
-  return sum;
 }
 
 } // namespace
@@ -264,7 +240,7 @@ outcome<theta_forecast> theta(const std::vector<double>& series, std::size_t per
     f.seasonal = std::abs(r.back()) / spread > z_90_two_sided;
   }
   if (f.seasonal) {
-    season = seasonal_figures(series, period);
+    season = seasonal_figures(series, period, season_kind::multiplicative);
     if (std::any_of(season.begin(), season.end(), [](double s) { return !(s > 0); }))
       f.seasonal = false, season.assign(period, 1.0);
     for (std::size_t t = 0; t < n; ++t)

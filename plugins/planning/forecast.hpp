@@ -4,6 +4,7 @@
 /// period, oldest first.
 #pragma once
 
+#include "planning/decomposition.hpp"
 #include "planning/outcome.hpp"
 
 #include <cstddef>
@@ -40,8 +41,6 @@ struct trend_forecast {
 outcome<trend_forecast> holt_linear(const std::vector<double>& series, double alpha,
                                     double beta, double level0, double trend0,
                                     std::size_t start_index_1based, std::size_t h);
-
-enum class season_kind { additive, multiplicative };
 
 /// Holt-Winters (Winters 1960) as R's HoltWinters() computes it, start values explicit.
 /// `season0`: `period` figures for the first season. Valid: as holt_linear(), gamma in

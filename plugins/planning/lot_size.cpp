@@ -429,6 +429,22 @@ outcome<ruled_quantity> apply_order_rules(double needed, const order_rules& rule
   return r;
 }
 
+outcome<double> shelf_life_maximum(double demand_rate, double shelf_life_days,
+                                   double margin_days, double on_hand, double on_order) {
+  if (auto wrong = checks()
+                       .not_negative("demand_rate", demand_rate)
+                       .positive("shelf_life_days", shelf_life_days)
+                       .not_negative("margin_days", margin_days)
+                       .that(margin_days < shelf_life_days, "margin_days",
+                             "must be shorter than the shelf life")
+                       .not_negative("on_hand", on_hand)
+                       .not_negative("on_order", on_order)
+                       .failure())
+    return *wrong;
+  const double sold = demand_rate * (shelf_life_days - margin_days);
+  return std::max(0.0, sold - on_hand - on_order);
+}
+
 outcome<std::vector<double>> fill_to_vendor_minimum(const std::vector<vendor_line>& lines,
                                                     double minimum_value) {
   checks c;

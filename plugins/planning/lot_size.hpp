@@ -144,6 +144,14 @@ struct ruled_quantity {
 /// shelf life, which beats both. Valid: everything >= 0, finite.
 outcome<ruled_quantity> apply_order_rules(double needed, const order_rules& rules);
 
+/// Most that may be ordered so that the stock is sold `margin_days` before its shelf life
+/// ends: demand_rate * (shelf_life_days - margin_days) - on_hand - on_order, at least 0:
+/// the `maximum` of order_rules. Units, days, units per day. Valid: shelf life > margin
+/// >= 0, the rest >= 0.
+outcome<double> shelf_life_maximum(double demand_rate, double shelf_life_days,
+                                   double margin_days, double on_hand = 0,
+                                   double on_order = 0);
+
 struct vendor_line {
   double quantity;    ///< Units, as decided for the line.
   double available;   ///< Units that the item has without the order.

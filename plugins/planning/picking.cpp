@@ -4,6 +4,8 @@
 #include "planning/distributions.hpp"
 
 #include <cmath>
+#include <set>
+#include <string>
 
 namespace crossdock::planning {
 
@@ -140,6 +142,77 @@ outcome<labor_need> labor_plan(double lines, double standard_seconds_per_line,
   if (heads > heads_max)
     return domain_error{"lines", "needs more than a million people"};
   return labor_need{standard_hours, required_hours, static_cast<int>(heads)};
+}
+
+outcome<hourly_plan> hourly_labor_plan(const std::vector<cut_off_work>& work,
+                                       const std::vector<double>& capacity) {
+  checks c;
+  c.that(!capacity.empty() && capacity.size() <= 1000, "capacity",
+         "must have 1 to 1000 hours")
+      .all_not_negative("capacity", capacity)
+      .that(work.size() <= 5000, "work", "must have at most 5000 pieces");
+  for (std::size_t i = 0; i < work.size() && !c.failure(); ++i) {
+    const auto at = "work[" + std::to_string(i) + "].";
+    c.not_negative(at + "hours", work[i].hours)
+        .positive(at + "cut_off", work[i].cut_off)
+        .not_negative(at + "available", work[i].available);
+  }
+  if (c.failure())
+    return *c.failure();
+
+  struct piece {
+    const cut_off_work* what;
+    double left;
+    double finished;
+    double short_at_cut_off;
+  };
+  std::vector<piece> pieces;
+  for (const auto& w : work)
+    pieces.push_back({&w, w.hours, w.hours > 0 ? HUGE_VAL : w.available, w.hours});
+  std::stable_sort(pieces.begin(), pieces.end(), [](const piece& a, const piece& b) {
+    return a.what->cut_off < b.what->cut_off;
+  });
+  // Within an hour capacity is even, so that time and person-hours run in proportion;
+  // what changes in between (a cut-off, something available) parts the hour.
+  std::set<double> instants;
+  for (const auto& w : work) {
+    instants.insert(w.cut_off);
+    instants.insert(w.available);
+  }
+  hourly_plan plan{{}, std::vector<double>(capacity.size(), 0.0), 0};
+  std::size_t first = 0; // pieces before it are done
+  for (std::size_t hour = 0; hour < capacity.size(); ++hour) {
+    const auto end_of_hour = static_cast<double>(hour + 1);
+    auto from = static_cast<double>(hour);
+    while (from < end_of_hour) {
+      const auto change = instants.upper_bound(from);
+      const double to =
+          change == instants.end() ? end_of_hour : std::min(*change, end_of_hour);
+      const double rate = capacity[hour];
+      double now = from;
+      for (std::size_t i = first; i < pieces.size() && rate > 0 && now < to; ++i) {
+        auto& p = pieces[i];
+        if (p.left <= 0 || p.what->available > from)
+          continue;
+        const double done = std::min(p.left, rate * (to - now));
+        now = done == p.left ? now + done / rate : to;
+        p.left = done == p.left ? 0 : p.left - done;
+        plan.used[hour] += done;
+        if (p.what->cut_off >= to)
+          p.short_at_cut_off = p.left;
+        if (p.left == 0)
+          p.finished = now;
+      }
+      while (first < pieces.size() && pieces[first].left <= 0)
+        ++first;
+      from = to;
+    }
+  }
+  for (const auto& p : pieces) {
+    plan.work.push_back({p.what->id, p.finished, p.short_at_cut_off});
+    plan.hours_short += p.short_at_cut_off;
+  }
+  return plan;
 }
 
 } // namespace crossdock::planning

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace crossdock::planning {
@@ -75,5 +76,33 @@ outcome<labor_need> labor_plan(double lines, double standard_seconds_per_line,
                                double orders, double fixed_seconds_per_order,
                                double pfd_allowance, double performance,
                                double shift_hours);
+
+/// Work that must be done before a carrier leaves. Hours from now.
+struct cut_off_work {
+  std::string id;
+  double hours;         ///< Person-hours, >= 0.
+  double cut_off;       ///< > 0.
+  double available = 0; ///< Not before (a replenishment, a receipt), >= 0.
+};
+
+struct work_outlook {
+  std::string id;
+  double finished;    ///< Hours from now; infinity if the staff given never gets there.
+  double hours_short; ///< Person-hours not done by the cut-off; 0: in time.
+};
+
+struct hourly_plan {
+  std::vector<work_outlook> work; ///< In the order of doing: the nearest cut-off first.
+  std::vector<double> used;       ///< Person-hours of each hour.
+  double hours_short;             ///< Of all; 0: every cut-off is met.
+};
+
+/// Capacity by the hour against cut-offs: each hour's person-hours go to the available
+/// work with the nearest cut-off (Jackson 1955; with work that can be interrupted, if
+/// this misses a cut-off every order of work misses one). People share work freely.
+/// `capacity`: person-hours of the hours from now on, >= 0, 1 to 1000 hours. At most
+/// 5000 pieces of work.
+outcome<hourly_plan> hourly_labor_plan(const std::vector<cut_off_work>& work,
+                                       const std::vector<double>& capacity);
 
 } // namespace crossdock::planning

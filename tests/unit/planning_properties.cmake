@@ -1,1 +1,1 @@
-crossdock_test(unit/planning_properties LIBS crossdock_planning LABELS quick)
+crossdock_test(unit/planning_properties LIBS crossdock_planning crossdock_plan LABELS quick)

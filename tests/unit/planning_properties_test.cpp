@@ -1,13 +1,17 @@
 // What must hold for any input: seeded, the seed is printed with a failure.
+#include "plan/plan.hpp"
 #include "planning/anomaly.hpp"
 #include "planning/cash_matching.hpp"
 #include "planning/comparison.hpp"
 #include "planning/decomposition.hpp"
+#include "planning/ets.hpp"
 #include "planning/forecast.hpp"
 #include "planning/lot_size.hpp"
 #include "planning/performance.hpp"
+#include "planning/picking.hpp"
 #include "planning/profit.hpp"
 #include "planning/queueing.hpp"
+#include "planning/scorecard.hpp"
 #include "planning/selection.hpp"
 #include "planning/sharing.hpp"
 #include "planning/stock_policy.hpp"
@@ -30,6 +34,11 @@ namespace {
 
 constexpr double nan_value = std::numeric_limits<double>::quiet_NaN();
 constexpr double infinite = std::numeric_limits<double>::infinity();
+
+/// A public series, as the catalogue of functions has it.
+std::vector<double> plan_dataset(const char* name) {
+  return crossdock::plan::public_datasets().at(name).get<std::vector<double>>();
+}
 
 std::mt19937_64 seeded() {
   const char* given = std::getenv("CROSSDOCK_SEED");
@@ -224,7 +233,8 @@ TEST_CASE("price, volume and mix add up to the difference, new and lost items in
   CHECK_FALSE(price_volume_mix({{0, 1, 5, 1}}).ok());
 }
 
-TEST_CASE("a present value is zero at the internal rate, and money scales", "[planning]") {
+TEST_CASE("a present value is zero at the internal rate, and money scales",
+          "[planning]") {
   auto random = seeded();
   for (int i = 0; i < 200; ++i) {
     std::vector<double> flows{-std::uniform_real_distribution<double>(10, 1e6)(random)};
@@ -271,10 +281,125 @@ TEST_CASE("a surplus on one line fills no other, and open exceptions are not for
           "[planning]") {
   const auto r = fill_rates({{"a", 10, 20, true}, {"b", 10, 0, true}});
   CHECK(r->unit_fill_rate == Approx(0.5));
-  const auto times = exception_resolution_time({{-10, -9}, {-8, std::nullopt}, {-5, 3}}, 0);
+  const auto times =
+      exception_resolution_time({{-10, -9}, {-8, std::nullopt}, {-5, 3}}, 0);
   CHECK(times->resolved == 1);
   CHECK(times->open == 2); // the third is resolved later than now
   CHECK(*times->open_age_hours_max == Approx(8));
   const auto none = exception_resolution_time({{-1, std::nullopt}}, 0);
   CHECK_FALSE(none->median_hours);
+}
+
+TEST_CASE("ETS finds at least the likelihood that R's forecast 8.20 finds",
+          "[planning]") {
+  // logLik of ets() in R 4.2.2: its search stops a little earlier.
+  const auto nile = plan_dataset("Nile");
+  CHECK(ets_fit_form(nile, {'M', 'N', 'N'}, 1, 1)->loglik >= -726.152);
+  CHECK(to_string(ets_select(nile, 1, 1)->form) == "MNN");
+  const auto lake = ets_select(plan_dataset("LakeHuron"), 1, 3);
+  CHECK(to_string(lake->form) == "ANN");
+  CHECK(lake->aicc == Approx(396.9331).margin(1e-3));
+  CHECK(lake->forecasts[2] == Approx(579.96).margin(1e-3));
+  const auto nottem = ets_fit_form(plan_dataset("nottem"), {'A', 'N', 'A'}, 12, 12);
+  CHECK(nottem->loglik >= -852.4721);
+  CHECK(nottem->forecasts[0] == Approx(40.17).margin(0.1));
+  const auto air = ets_fit_form(plan_dataset("AirPassengers"), {'M', 'A', 'M'}, 12, 12);
+  CHECK(air->loglik >= -682.4036);
+  CHECK(to_string(ets_select(plan_dataset("AirPassengers"), 12, 1)->form).back() == 'M');
+}
+
+TEST_CASE("an ETS form without trend and season is the quick one, and units scale",
+          "[planning]") {
+  const auto nile = plan_dataset("Nile");
+  const auto quick = ets_ann_fit(nile);
+  const auto full = ets_fit_form(nile, {'A', 'N', 'N'}, 1, 1);
+  CHECK(full->loglik == Approx(quick->loglik).margin(1e-4));
+  CHECK(full->forecasts[0] == Approx(quick->forecast).epsilon(1e-3));
+  auto thousands = nile;
+  for (double& y : thousands)
+    y *= 1000;
+  CHECK(ets_fit_form(thousands, {'M', 'A', 'N'}, 1, 1)->forecasts[0] ==
+        Approx(1000 * ets_fit_form(nile, {'M', 'A', 'N'}, 1, 1)->forecasts[0])
+            .epsilon(1e-3));
+  CHECK_FALSE(ets_select({1, 2, 3}, 1, 1).ok());
+  CHECK_FALSE(ets_fit_form({1, 2, 0, 4, 5, 6, 7, 8}, {'M', 'N', 'N'}, 1, 1).ok());
+  CHECK_FALSE(ets_fit_form(nile, {'A', 'N', 'M'}, 12, 1).ok());
+  CHECK_FALSE(parse_ets_form("ABC").ok());
+}
+
+TEST_CASE("a scorecard finds the weights that made its data, and names its reasons",
+          "[planning]") {
+  auto random = seeded();
+  std::normal_distribution<double> usual(0, 1);
+  std::uniform_real_distribution<double> chance(0, 1);
+  std::vector<std::vector<double>> rows;
+  std::vector<bool> event;
+  for (int i = 0; i < 20'000; ++i) {
+    rows.push_back({30 + 10 * usual(random), usual(random)});
+    const double odds = -2 + 0.08 * (rows[i][0] - 30) - 0.5 * rows[i][1];
+    event.push_back(chance(random) < 1 / (1 + std::exp(-odds)));
+  }
+  const auto card = fit_scorecard({"days_late", "age"}, rows, event, 0);
+  REQUIRE(card.ok());
+  CHECK(card->weights[0] == Approx(0.08).margin(0.012));
+  CHECK(card->weights[1] == Approx(-0.5).margin(0.1));
+  double mean = 0;
+  for (const auto& row : rows)
+    mean += score(*card, row)->probability / 20'000;
+  const auto events = std::count(event.begin(), event.end(), true);
+  CHECK(mean == Approx(static_cast<double>(events) / 20'000));
+  const auto late = score(*card, {60, 1});
+  REQUIRE(late->reasons.size() == 1); // an old customer speaks against a default
+  CHECK(late->reasons[0].feature == "days_late");
+  CHECK_FALSE(fit_scorecard({"x"}, {{1}, {2}, {3}}, {false, false, true}, 0).ok());
+  CHECK(fit_scorecard({"x"}, {{1}, {2}, {3}}, {false, false, true}, 0.01).ok());
+  CHECK_FALSE(fit_scorecard({"x"}, {{1}, {1}}, {false, true}).ok());
+  CHECK_FALSE(fit_scorecard({"x"}, {{1}, {2}}, {true, true}).ok());
+}
+
+TEST_CASE("hourly labour conserves hours and meets every cut-off that can be met",
+          "[planning]") {
+  // 3 h due at 2, 1 h due at 1: two people are enough only if the nearer comes first.
+  const auto plan = hourly_labor_plan({{"b", 3, 2}, {"a", 1, 1}}, {2, 2});
+  REQUIRE(plan.ok());
+  CHECK(plan->work[0].id == "a");
+  CHECK(plan->work[0].finished == Approx(0.5));
+  CHECK(plan->work[1].finished == Approx(2));
+  CHECK(plan->hours_short == Approx(0));
+  // Not before it is there; what is missing at the cut-off is told, and done afterwards.
+  const auto late = hourly_labor_plan({{"c", 2, 2, 1.5}}, {1, 1, 1, 1});
+  CHECK(late->work[0].hours_short == Approx(1.5));
+  CHECK(late->work[0].finished == Approx(3.5));
+  auto random = seeded();
+  std::uniform_real_distribution<double> any(0, 4);
+  for (int round = 0; round < 200; ++round) {
+    std::vector<cut_off_work> work;
+    double asked = 0;
+    for (int i = 0; i < 6; ++i) {
+      work.push_back(
+          {std::to_string(i), any(random), 0.5 + 2 * any(random), any(random)});
+      asked += work.back().hours;
+    }
+    const auto r = hourly_labor_plan(work, {3, 0, 2, 5, 1, 4, 2, 3});
+    double used = 0;
+    double left = 0;
+    for (const double u : r->used)
+      used += u;
+    CHECK(used <= asked + 1e-9);
+    for (const auto& w : r->work) {
+      CHECK(w.hours_short >= 0);
+      left += w.hours_short;
+    }
+    CHECK(left == Approx(r->hours_short).margin(1e-9));
+    const auto more = hourly_labor_plan(work, {4, 1, 3, 6, 2, 5, 3, 4});
+    CHECK(more->hours_short <= r->hours_short + 1e-9);
+  }
+  CHECK_FALSE(hourly_labor_plan({{"a", -1, 1}}, {1}).ok());
+  CHECK_FALSE(hourly_labor_plan({}, {}).ok());
+}
+
+TEST_CASE("shelf life caps an order", "[planning]") {
+  CHECK(*shelf_life_maximum(10, 30, 10, 50, 20) == Approx(130));
+  CHECK(*shelf_life_maximum(1, 30, 10, 500) == 0);
+  CHECK_FALSE(shelf_life_maximum(1, 30, 30).ok());
 }

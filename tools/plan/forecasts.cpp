@@ -1,6 +1,7 @@
 #include "plan/entry.hpp"
 #include "planning/accuracy.hpp"
 #include "planning/demand.hpp"
+#include "planning/ets.hpp"
 #include "planning/forecast.hpp"
 
 #include <cmath>
@@ -85,6 +86,30 @@ result<json> accuracy(const input& in) {
                               {"MAPE", finite_or_null(r.mape)},
                               {"MASE", r.mase}};
                 });
+}
+
+result<json> ets(const input& in) {
+  const auto series = in.list("series");
+  auto fitted = [&]() -> p::outcome<p::ets_model_fit> {
+    if (!in.has("model")) {
+      return p::ets_select(series, in.count("period"), in.count("h"));
+    }
+    const auto form = p::parse_ets_form(in.text("model"));
+    return form ? p::ets_fit_form(series, *form, in.count("period"), in.count("h"))
+                : p::outcome<p::ets_model_fit>(form.error());
+  }();
+  return answer(fitted, [](const auto& r) {
+    return json{{"model", p::to_string(r.form)},
+                {"forecasts", r.forecasts},
+                {"alpha", r.alpha},
+                {"beta", or_null(r.beta)},
+                {"gamma", or_null(r.gamma)},
+                {"phi", or_null(r.phi)},
+                {"loglik", r.loglik},
+                {"aicc", r.aicc},
+                {"error_sd", r.error_sd},
+                {"states", r.states}};
+  });
 }
 
 std::vector<function> quality() {
@@ -264,6 +289,19 @@ std::vector<function> forecast_functions() {
          });
        }},
   };
+  all.push_back(
+      {"ets",
+       "forecasting",
+       "Exponential smoothing by maximum likelihood, the form chosen by AICc",
+       {numbers("series"), optional(integer("period"), 1), optional(integer("h"), 1),
+        optional(text("model", "ANN, MAN, AAdA, MAM, ...; none: the least AICc"))},
+       gives({"model: error, trend, season", horizon, "alpha: weight of the level",
+              "beta: weight of the trend, or null",
+              "gamma: weight of the season, or null", "phi: damping, or null",
+              "loglik: log likelihood as R counts it", "aicc: less is better",
+              "error_sd: of one-step errors; relative with error M",
+              "states: level, trend and season at the start"}),
+       ets});
   for (auto part : {intermittent(), quality()}) {
     all.insert(all.end(), part.begin(), part.end());
   }

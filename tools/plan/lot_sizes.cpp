@@ -189,6 +189,39 @@ std::vector<function> lot_size_functions() {
             "purchase_cost", "money per unit, one or one per period; none: no cost"))},
        gives(lots_out),
        wagner_whitin},
+      {"shelf_life_maximum",
+       "inventory",
+       "Most that may be ordered before it goes bad on the shelf",
+       {number("demand_rate", "units per day"), number("shelf_life_days", "days"),
+        optional(number("margin_days", "days of it that customers want left"), 0),
+        optional(number("on_hand"), 0), optional(number("on_order"), 0)},
+       gives({"maximum: units"}),
+       [](const input& in) {
+         return figure(p::shelf_life_maximum(in("demand_rate"), in("shelf_life_days"),
+                                             in("margin_days"), in("on_hand"),
+                                             in("on_order")),
+                       "maximum");
+       }},
+      {"order_rules",
+       "inventory",
+       "What MOQ, pack and maximum make of a quantity",
+       {number("needed", "units"), optional(number("minimum", "MOQ, units"), 0),
+        optional(number("multiple", "pack, units; 0: any quantity"), 0),
+        optional(number("maximum", "shelf life or cover, units; 0: no limit"), 0)},
+       gives({"quantity: units to order", "raised_to_minimum: true or false",
+              "rounded_to_multiple: true or false", "limited_by_maximum: true or false",
+              "impossible: the minimum does not fit under the maximum"}),
+       [](const input& in) {
+         return answer(p::apply_order_rules(
+                           in("needed"), {in("minimum"), in("multiple"), in("maximum")}),
+                       [](const auto& r) {
+                         return json{{"quantity", r.quantity},
+                                     {"raised_to_minimum", r.raised_to_minimum},
+                                     {"rounded_to_multiple", r.rounded_to_multiple},
+                                     {"limited_by_maximum", r.limited_by_maximum},
+                                     {"impossible", r.impossible}};
+                       });
+       }},
       lot_heuristic("silver_meal",
                     "Lots by the lowest cost per period (Silver & Meal 1973)",
                     p::silver_meal),

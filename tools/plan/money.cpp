@@ -4,6 +4,7 @@
 #include "planning/invoices.hpp"
 #include "planning/profit.hpp"
 #include "planning/receivables.hpp"
+#include "planning/scorecard.hpp"
 #include "planning/text_match.hpp"
 
 namespace crossdock::plan {
@@ -203,6 +204,72 @@ std::vector<function> credit() {
   };
 }
 
+std::vector<function> scorecards() {
+  return {
+      {"scorecard_score",
+       "finance",
+       "Probability of a logistic scorecard, and the four reasons that raised it most",
+       {named_numbers("weights", "log odds per unit, by feature"),
+        number("intercept", "log odds"),
+        named_numbers("usual", "value by feature that reasons are told against"),
+        named_numbers("values", "by feature")},
+       gives({"probability: of the event, 0..1",
+              "reasons: feature and contribution (log odds), the largest first"}),
+       [](const input& in) -> result<json> {
+         p::scorecard card;
+         card.intercept = in("intercept");
+         std::vector<double> values;
+         for (const auto& [name, weight] : in.at("weights").items()) {
+           for (const auto* other : {"usual", "values"}) {
+             if (!in.at(other).contains(name)) {
+               return error(errc::invalid,
+                            std::string(other) + "." + name + " is missing")
+                   .at("field", std::string(other) + "." + name);
+             }
+           }
+           card.features.push_back(name);
+           card.weights.push_back(weight);
+           card.usual.push_back(in.at("usual")[name]);
+           values.push_back(in.at("values")[name]);
+         }
+         return answer(p::score(card, values), [](const auto& r) {
+           json reasons = json::array();
+           for (const auto& reason : r.reasons) {
+             reasons.push_back(
+                 {{"feature", reason.feature}, {"contribution", reason.contribution}});
+           }
+           return json{{"probability", r.probability}, {"reasons", reasons}};
+         });
+       }},
+      {"scorecard_fit",
+       "finance",
+       "Logistic regression for a scorecard",
+       {any("features", list_of(type("string")), "names"),
+        any("rows", list_of(list_of(type("number"))),
+            "values in that order, one list a case"),
+        flags("event", "1: it happened (a default), one per case"),
+        optional(number("ridge", "penalty on standardised weights"), 1e-4)},
+       gives({"weights: log odds per unit, by feature", "intercept: log odds",
+              "usual: mean by feature"}),
+       [](const input& in) {
+         return answer(
+             p::fit_scorecard(in.at("features").get<std::vector<std::string>>(),
+                              in.at("rows").get<std::vector<std::vector<double>>>(),
+                              in.bits("event"), in("ridge")),
+             [](const auto& r) {
+               json weights = json::object();
+               json usual = json::object();
+               for (std::size_t i = 0; i < r.features.size(); ++i) {
+                 weights[r.features[i]] = r.weights[i];
+                 usual[r.features[i]] = r.usual[i];
+               }
+               return json{
+                   {"weights", weights}, {"intercept", r.intercept}, {"usual", usual}};
+             });
+       }},
+  };
+}
+
 std::vector<function> matching() {
   return {
       {"three_way_match",
@@ -356,7 +423,7 @@ std::vector<function> profit() {
 
 std::vector<function> money_functions() {
   std::vector<function> all;
-  for (auto part : {receivables(), credit(), matching(), profit()}) {
+  for (auto part : {receivables(), credit(), scorecards(), matching(), profit()}) {
     all.insert(all.end(), part.begin(), part.end());
   }
   return all;

@@ -4,6 +4,8 @@
 #include "planning/routing.hpp"
 #include "planning/sharing.hpp"
 
+#include <cmath>
+
 namespace crossdock::plan {
 namespace {
 
@@ -72,6 +74,24 @@ json aisle_number() {
   return {{"type", "integer"}, {"minimum", 0}, {"maximum", 1'000'000}};
 }
 
+result<json> hourly_labor(const input& in) {
+  std::vector<p::cut_off_work> work;
+  for (const auto& w : in.at("work")) {
+    work.push_back(
+        {w.at("id"), w.at("hours"), w.at("cut_off"), w.value("available", 0.0)});
+  }
+  return answer(p::hourly_labor_plan(work, in.list("capacity")), [](const auto& r) {
+    json outlook = json::array();
+    for (const auto& w : r.work) {
+      outlook.push_back(
+          {{"id", w.id},
+           {"finished", std::isfinite(w.finished) ? json(w.finished) : json()},
+           {"hours_short", w.hours_short}});
+    }
+    return json{{"work", outlook}, {"used", r.used}, {"hours_short", r.hours_short}};
+  });
+}
+
 std::vector<function> warehouse() {
   json pair = list_of(type("number"));
   pair["minItems"] = pair["maxItems"] = 2;
@@ -127,6 +147,20 @@ std::vector<function> warehouse() {
                                      {"total_distance", r.total_distance}};
                        });
        }},
+      {"hourly_labor_plan",
+       "warehouse",
+       "Capacity by the hour against carriers' cut-offs: what is at risk",
+       {any("work",
+            list_of(object_of({{"id", type("string")},
+                               {"hours", type("number")},
+                               {"cut_off", type("number")},
+                               {"available?", type("number")}})),
+            "id, hours (person-hours), cut_off and available (hours from now) of each"),
+        numbers("capacity", "person-hours, by hour from now")},
+       gives({"work: id, finished (hours from now, or null) and hours_short of each",
+              "used: person-hours, by hour",
+              "hours_short: person-hours; 0: all in time"}),
+       hourly_labor},
       {"labor_plan",
        "warehouse",
        "Hours and heads for a day's lines and orders",
