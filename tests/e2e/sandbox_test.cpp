@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "ledger/ledger.hpp"
+#include "support/ledger_check.hpp"
 #include "ledger/sqlite.hpp"
 #include "support/node_process.hpp"
 
@@ -40,7 +41,7 @@ std::size_t executed(const node_process& node) {
 }
 
 void verified(const node_process& node) {
-  const auto v = ledger::verify(node.ledger_folder(), "", {});
+  const auto v = crossdock::testing::verify_twice(node.ledger_folder());
   REQUIRE(v.ok());
   CHECK(v->good());
 }

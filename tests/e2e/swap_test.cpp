@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "ledger/ledger.hpp"
+#include "support/ledger_check.hpp"
 #include "ledger/sqlite.hpp"
 #include "support/node_process.hpp"
 
@@ -104,7 +105,7 @@ TEST_CASE(
   REQUIRE(back.code == 0);
   CHECK(component(node, "order")["version"] == "0.1.0");
   CHECK(node.stop() == 0);
-  const auto v = ledger::verify(node.ledger_folder(), "", {});
+  const auto v = crossdock::testing::verify_twice(node.ledger_folder());
   REQUIRE(v.ok());
   CHECK(v->good());
 }

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "base/clock.hpp"
+#include "support/ledger_check.hpp"
 #include "ledger/ledger.hpp"
 #include "support/node_process.hpp"
 
@@ -102,7 +103,7 @@ std::string transfer_state(const node_process& node, const std::string& referenc
 
 void verify(node_process& node) {
   CHECK(node.stop() == 0);
-  const auto verified = ledger::verify(node.ledger_folder(), "", {});
+  const auto verified = crossdock::testing::verify_twice(node.ledger_folder());
   REQUIRE(verified.ok());
   CHECK(verified->good());
 }

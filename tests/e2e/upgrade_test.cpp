@@ -2,6 +2,7 @@
 // this version, a copy is kept, the record verifies, and the case that waited goes on to
 // its end.
 #include "operations.hpp"
+#include "support/ledger_check.hpp"
 
 #include <sqlite3.h>
 
@@ -95,7 +96,7 @@ TEST_CASE("a database of schema 1 is upgraded, verifies, and its open case ends"
   }
   CHECK(node.stop() == 0);
 
-  const auto verified = ledger::verify(node.ledger_folder(), "", {});
+  const auto verified = crossdock::testing::verify_twice(node.ledger_folder());
   REQUIRE(verified.ok());
   for (const auto& finding : verified->findings) {
     FAIL_CHECK(finding);

@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 
 #include "base/clock.hpp"
+#include "support/ledger_check.hpp"
 #include "fault/books.hpp"
 #include "ledger/ledger.hpp"
 #include "support/node_process.hpp"
@@ -289,7 +290,7 @@ TEST_CASE("kill -9 at random moments of the day loses no event and repeats no ef
   }
   std::cout << std::endl;
 
-  const auto verified = ledger::verify(node.ledger_folder(), "", {});
+  const auto verified = crossdock::testing::verify_twice(node.ledger_folder());
   REQUIRE(verified.ok());
   for (const auto& finding : verified->findings) {
     FAIL_CHECK(finding);

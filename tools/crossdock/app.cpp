@@ -273,12 +273,22 @@ private:
     add_limit(show, w_.ledger.limit);
     auto* verify =
         command(ledger, "verify", "Recompute and check everything from the files",
-                [this](session& s) { return ledger_verify(s, w_.directory, w_.key); });
+                [this](session& s) { return ledger_verify(s, w_.directory, w_.key, w_.files); });
     verify->add_option(
         "directory", w_.directory,
-        "Folder with ledger.db (default: of --config or the running node)");
+        "Folder with ledger.db (default: of --config or the running node), or an archive");
     verify->add_option("--key", w_.key,
                        "Verification key (vkey line or a file with it) kept elsewhere");
+    verify->add_option("--known", w_.files,
+                       "A checkpoint kept from before, which an archive must continue; may "
+                       "be repeated");
+    auto* archive =
+        command(ledger, "archive", "Write the ledger as files for an auditor, or continue them",
+                [this](session& s) { return ledger_archive(s, w_.directory, w_.file); });
+    archive->add_option("archive", w_.file, "Folder of the archive")->required();
+    archive->add_option(
+        "--ledger", w_.directory,
+        "Folder with ledger.db (default: of --config or the running node)");
   }
 
   void add_swap(CLI::App* plugins) {

@@ -76,8 +76,12 @@ struct ledger_query {
 ending ledger_show(session& s, const ledger_query& q);
 /// `directory` empty: the one of --config, else the running node's. `key`: a C2SP vkey
 /// line or a file with one; empty: the key beside the ledger.
+/// An archive needs a key, and may not contradict `known`: files with checkpoints.
 ending ledger_verify(session& s, const std::filesystem::path& directory,
-                     const std::string& key);
+                     const std::string& key, const std::vector<std::string>& known);
+/// Writes or continues an archive of the ledger in `directory` (empty: as ledger_verify).
+ending ledger_archive(session& s, const std::filesystem::path& directory,
+                      const std::filesystem::path& to);
 
 // -- summary.cpp
 // -----------------------------------------------------------------------------

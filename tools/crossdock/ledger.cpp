@@ -1,4 +1,4 @@
-#include "ledger/ledger.hpp"
+#include "ledger/archive.hpp"
 
 #include "crossdock/commands.hpp"
 #include "crossdock/facts.hpp"
@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <chrono>
 #include <fstream>
+#include <sstream>
 
 namespace crossdock::cli {
 namespace {
@@ -217,28 +218,86 @@ ending ledger_show(session& s, const ledger_query& q) {
   return exit_code::ok;
 }
 
-ending ledger_verify(session& s, const fs::path& directory, const std::string& key) {
+namespace {
+
+struct verified {
+  fs::path directory;
+  bool archive = false;
+  std::string key; ///< empty: the one beside the ledger
+  std::string note;
+  ledger::verification outcome;
+};
+
+result<std::vector<std::string>> read_notes(const std::vector<std::string>& files) {
+  std::vector<std::string> notes;
+  for (const auto& file : files) {
+    std::ifstream in(file, std::ios::binary);
+    std::ostringstream text;
+    if (!in || !(text << in.rdbuf())) {
+      return error(errc::not_found, "the known checkpoint cannot be read").at("file", file);
+    }
+    notes.push_back(std::move(text).str());
+  }
+  return notes;
+}
+
+result<verified> verify_an_archive(session& s, const fs::path& directory, std::string key,
+                                   const std::vector<std::string>& known) {
+  if (key.empty()) {
+    return error(errc::invalid, "an archive is verified with a key that was kept apart from it: "
+                                "give --key (a vkey line, or a file with one)");
+  }
+  const auto notes = read_notes(known);
+  if (!notes) {
+    return notes.error();
+  }
+  progress_bar bar(s.around());
+  auto done = ledger::verify_archive(
+      directory, key, *notes, [&](std::uint64_t n, std::uint64_t total) { bar(n, total); });
+  if (!done) {
+    return std::move(done).error();
+  }
+  return verified{directory, true, std::move(key), "", *std::move(done)};
+}
+
+result<verified> verify_a_ledger(session& s, const fs::path& directory, std::string key,
+                                 const std::vector<std::string>& known) {
+  if (!known.empty()) {
+    return error(errc::invalid, "--known is for an archive; a ledger keeps its checkpoints");
+  }
   auto where = find_ledger(s, directory);
   if (!where) {
     return std::move(where).error();
   }
+  progress_bar bar(s.around());
+  auto done = ledger::verify(where->directory, key,
+                             [&](std::uint64_t n, std::uint64_t total) { bar(n, total); });
+  if (!done) {
+    return std::move(done).error();
+  }
+  return verified{where->directory, false, std::move(key), where->note, *std::move(done)};
+}
+
+} // namespace
+
+ending ledger_verify(session& s, const fs::path& directory, const std::string& key,
+                     const std::vector<std::string>& known) {
   auto vkey = key_line(key);
   if (!vkey) {
     return std::move(vkey).error();
   }
-  result<ledger::verification> done = ledger::verification{};
-  {
-    progress_bar bar(s.around());
-    done = ledger::verify(where->directory, *vkey,
-                          [&](std::uint64_t n, std::uint64_t total) { bar(n, total); });
-  }
+  std::error_code ignored;
+  const bool archive = !directory.empty() && fs::exists(directory / "checkpoint", ignored);
+  const auto done = archive ? verify_an_archive(s, directory, *vkey, known)
+                            : verify_a_ledger(s, directory, *vkey, known);
   if (!done) {
-    return std::move(done).error();
+    return done.error();
   }
-  const auto& v = *done;
+  const auto& v = done->outcome;
   const auto code = v.good() ? exit_code::ok : exit_code::unverified;
   if (s.told_program({{"good", v.good()},
-                      {"directory", where->directory.string()},
+                      {"directory", done->directory.string()},
+                      {"archive", done->archive},
                       {"records", v.records},
                       {"checkpoints", v.checkpoints},
                       {"covered", v.covered},
@@ -246,10 +305,11 @@ ending ledger_verify(session& s, const fs::path& directory, const std::string& k
                       {"findings", v.findings}})) {
     return code;
   }
+  const std::string what = done->archive ? "The archive" : "The ledger";
   auto& paper = s.paper();
-  paper.paragraph(v.good() ? "The ledger verifies." : "The ledger does NOT verify.", 0, 0,
+  paper.paragraph(what + (v.good() ? " verifies." : " does NOT verify."), 0, 0,
                   v.good() ? colour::good : colour::bad);
-  paper.field("folder", where->directory.string());
+  paper.field("folder", done->directory.string());
   paper.field("records", std::to_string(v.records));
   paper.field("checkpoints", std::to_string(v.checkpoints));
   paper.field("covered",
@@ -258,15 +318,47 @@ ending ledger_verify(session& s, const fs::path& directory, const std::string& k
                   : fmt::format("{}; the newest {} are under no checkpoint yet",
                                 v.covered, v.records - std::min(v.records, v.covered)));
   paper.field("root", v.root_hex);
-  paper.field("key", vkey->empty()
+  paper.field("key", done->key.empty()
                          ? "the one beside the ledger; compare it with a copy that "
                            "was kept elsewhere (--key)"
-                         : *vkey);
-  paper.field("node", where->note);
+                         : done->key);
+  paper.field("node", done->note);
   for (const auto& finding : v.findings) {
     paper.paragraph("finding: " + finding, 0, 9, colour::bad);
   }
   return code;
+}
+
+ending ledger_archive(session& s, const fs::path& directory, const fs::path& to) {
+  auto where = find_ledger(s, directory);
+  if (!where) {
+    return std::move(where).error();
+  }
+  result<ledger::archived> done = ledger::archived{};
+  {
+    progress_bar bar(s.around());
+    done = ledger::archive(where->directory, to,
+                           [&](std::uint64_t n, std::uint64_t total) { bar(n, total); });
+  }
+  if (!done) {
+    return std::move(done).error();
+  }
+  if (s.told_program({{"archive", to.string()},
+                      {"records", done->records},
+                      {"added", done->added},
+                      {"root", done->root_hex}})) {
+    return exit_code::ok;
+  }
+  auto& paper = s.paper();
+  paper.paragraph(fmt::format("{} records are in the archive, {} of them new.", done->records,
+                              done->added),
+                  0, 0, colour::good);
+  paper.field("folder", to.string());
+  paper.field("root", done->root_hex);
+  paper.field("key", "not in it: give " + (where->directory / "ledger.pub").string() +
+                         " to the auditor by another way");
+  paper.field("node", where->note);
+  return exit_code::ok;
 }
 
 } // namespace crossdock::cli

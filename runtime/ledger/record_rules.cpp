@@ -1,0 +1,145 @@
+#include "ledger/record_rules.hpp"
+
+namespace crossdock::ledger {
+namespace {
+
+bool starts_with(const std::string& text, std::string_view what) {
+  return text.compare(0, what.size(), what) == 0;
+}
+
+std::uint64_t number_or_zero(const json& detail, const char* name) {
+  const auto found = detail.find(name);
+  return found != detail.end() && found->is_number_unsigned()
+             ? found->get<std::uint64_t>()
+             : 0;
+}
+
+} // namespace
+
+void record_rules::say(std::uint64_t seq, const std::string& what) {
+  find_("record " + std::to_string(seq) + ": " + what);
+}
+
+void record_rules::judge(std::uint64_t seq, const json& header) {
+  const auto time = text_or(header, "time");
+  if (time < time_) { // all are written alike, in UTC
+    say(seq, "its time " + time + " is before that of the record before");
+  }
+  time_ = time;
+  const auto causes = header.find("causes");
+  for (const auto& cause : causes == header.end() ? json::array() : *causes) {
+    if (!cause.is_number_unsigned() || cause.get<std::uint64_t>() >= seq) {
+      say(seq, "a cause of it did not come before it");
+    }
+  }
+  judge_channel(seq, header);
+  const auto found = header.find("detail");
+  const json detail = found == header.end() ? json::object() : *found;
+  const auto kind = text_or(header, "kind");
+  if (kind == "counts") {
+    judge_counts(seq, detail);
+  } else if (kind == "verdict") {
+    proposals_[text_or(header, "id")].verdict = text_or(detail, "effect");
+  } else if (kind == "approval") {
+    judge_approval(seq, header, detail);
+  } else if (kind == "effect") {
+    judge_effect(seq, header, detail);
+  }
+}
+
+void record_rules::judge_channel(std::uint64_t seq, const json& header) {
+  const std::pair channel{text_or(header, "src"), text_or(header, "dst")};
+  const bool expected = !channel.first.empty() && !channel.second.empty();
+  const auto number = header.find("chan_seq");
+  const auto name = "channel " + channel.first + " to " + channel.second;
+  if ((number != header.end()) != expected ||
+      (expected && !number->is_number_unsigned())) {
+    say(seq, name + " has no number, or a number without a channel");
+  } else if (expected) {
+    auto& last = channels_[channel];
+    const auto n = number->get<std::uint64_t>();
+    if (n != last + 1) {
+      say(seq,
+          name + " has number " + std::to_string(n) + " after " + std::to_string(last));
+    }
+    last = n;
+  }
+}
+
+void record_rules::judge_counts(std::uint64_t seq, const json& detail) {
+  if (!detail.contains("accepted")) {
+    return;
+  }
+  const auto accounted =
+      number_or_zero(detail, "delivered") + number_or_zero(detail, "denied") +
+      number_or_zero(detail, "dead") + number_or_zero(detail, "in_flight");
+  if (number_or_zero(detail, "accepted") != accounted) {
+    say(seq, "the counters do not add up: " +
+                 std::to_string(number_or_zero(detail, "accepted")) + " accepted, " +
+                 std::to_string(accounted) + " accounted for");
+  }
+}
+
+void record_rules::judge_approval(std::uint64_t seq, const json& header,
+                                  const json& detail) {
+  if (!detail.contains("to") && !detail.contains("from")) {
+    return; // somebody was refused; nothing moved
+  }
+  auto& p = proposals_[text_or(header, "id")];
+  const auto to = text_or(detail, "to");
+  const auto from = text_or(detail, "from");
+  const auto digest = text_or(detail, "digest");
+  const auto who = text_or(header, "principal");
+  if (!p.state.empty() && from != p.state) {
+    say(seq, "the approval goes on from " + from + ", but it was " + p.state);
+  }
+  if (!p.digest.empty() && digest != p.digest) {
+    say(seq, "the approval is of another action than before (digest)");
+  }
+  if (to == "allowed" && p.verdict != "allow") {
+    say(seq, "allowed without a verdict that allows it");
+  }
+  if (to == "approved") {
+    p.by_person = p.by_person || starts_with(who, "person:");
+    if (p.verdict != "ask") {
+      say(seq, "approved without a verdict that asks");
+    }
+    if (!p.by_person) {
+      say(seq, "approved by " + (who.empty() ? std::string("nobody") : who) +
+                   ", who is no person");
+    }
+  }
+  if (to == "consumed") {
+    if (from != "allowed" && from != "approved") {
+      say(seq, "consumed out of state " + from);
+    }
+    p.intent = false;
+  }
+  p.state = to;
+  p.digest = digest;
+}
+
+void record_rules::judge_effect(std::uint64_t seq, const json& header,
+                                const json& detail) {
+  const auto id = text_or(header, "id");
+  auto& p = proposals_[id];
+  if (text_or(detail, "state") != "intent") {
+    if (!p.intent) {
+      say(seq, "an effect without an intent");
+    }
+    return;
+  }
+  if (p.verdict.empty()) {
+    say(seq, "an effect without a verdict");
+  } else if (p.state != "consumed") {
+    say(seq, "an effect without a decision that it consumed (its approval is " +
+                 (p.state.empty() ? std::string("missing") : p.state) + ")");
+  } else if (p.digest != text_or(detail, "digest")) {
+    say(seq, "an effect of another action than was decided (digest)");
+  } else if (p.intent) {
+    say(seq, "a second effect of one decision");
+  }
+  p.intent = true;
+}
+
+} // namespace crossdock::ledger
