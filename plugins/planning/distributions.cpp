@@ -131,6 +131,8 @@ outcome<double> student_quantile(double p, double degrees) {
 }
 
 outcome<expected_loss_pair> standard_normal_loss(double z) {
+  if (auto wrong = checks().finite("z", z).failure())
+    return *wrong;
   return normal_loss(z, 0, 1);
 }
 

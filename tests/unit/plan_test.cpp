@@ -8,6 +8,8 @@
 #include <cmath>
 #include <cstdio>
 #include <fstream>
+#include <limits>
+#include <set>
 #include <sstream>
 
 using namespace crossdock;
@@ -70,6 +72,10 @@ json example_calls() {
   return all;
 }
 
+// JSON text has none of these; a caller in C++ may.
+constexpr double nan_value = std::numeric_limits<double>::quiet_NaN();
+constexpr double infinite = std::numeric_limits<double>::infinity();
+
 bool finite(const json& value) {
   if (value.is_structured())
     return std::all_of(value.begin(), value.end(), finite);
@@ -122,7 +128,13 @@ TEST_CASE("a missing, unknown or ill-typed input is refused by name", "[plan]") 
 
 TEST_CASE("whatever an input is, the answer is finite or an error names the input",
           "[plan]") {
-  const std::vector<json> hostile{nullptr,
+  const std::vector<json> hostile{nan_value,
+                                  infinite,
+                                  -infinite,
+                                  json::array({1, nan_value, 2, 3, 4, 5}),
+                                  json::array({infinite, 1, 2, 3, 4, 5}),
+                                  json::array({-infinite}),
+                                  nullptr,
                                   true,
                                   "",
                                   "text",
@@ -170,6 +182,32 @@ TEST_CASE("whatever an input is, the answer is finite or an error names the inpu
       }
     }
   }
+}
+
+TEST_CASE("a series of a million values has a finite answer or a clear error", "[plan]") {
+#ifdef __SANITIZE_ADDRESS__
+  constexpr int length = 50'000;
+#else
+  constexpr int length = 1'000'000;
+#endif
+  auto series = json::array();
+  for (int i = 0; i < length; ++i)
+    series.push_back(10 + i % 7 + (i % 11 == 0 ? 5 : 0));
+  std::set<std::string> seen;
+  for (const auto& one : example_calls()) {
+    const auto name = one.at("function").get<std::string>();
+    auto inputs = one.at("inputs");
+    if (!inputs.contains("series") || !seen.insert(name).second)
+      continue;
+    inputs["series"] = series;
+    const auto answer = plan::evaluate(*plan::find(name), inputs);
+    INFO(name << ": " << (answer ? "" : answer.error().describe()));
+    if (answer)
+      CHECK(finite(*answer));
+    else
+      CHECK(field_of(answer.error()) == "series");
+  }
+  CHECK(seen.size() >= 15);
 }
 
 TEST_CASE("an error inside a list or object names the way to it", "[plan]") {

@@ -4,6 +4,7 @@
 #include "planning/cash_matching.hpp"
 #include "planning/comparison.hpp"
 #include "planning/decomposition.hpp"
+#include "planning/distributions.hpp"
 #include "planning/ets.hpp"
 #include "planning/forecast.hpp"
 #include "planning/lot_size.hpp"
@@ -164,6 +165,75 @@ TEST_CASE("the cost of an order quantity is least at the optimum and scales with
     REQUIRE(*eoq_cost(k, h, d, best->quantity * 1.1) > best->cost);
     REQUIRE(*eoq_cost(k, h, d, best->quantity * 0.9) > best->cost);
     REQUIRE(eoq(10 * k, 10 * h, d)->cost == Approx(10 * best->cost));
+  }
+}
+
+TEST_CASE("expected costs are convex where theory says so", "[planning]") {
+  auto random = seeded();
+  std::uniform_real_distribution<double> any(0.1, 50);
+  const auto middle_is_not_above = [](double left, double middle, double right) {
+    CHECK(2 * middle <= left + right + 1e-9 * (std::abs(left) + std::abs(right)));
+  };
+  for (int i = 0; i < 500; ++i) {
+    const double h = any(random), p = any(random), mean = any(random), sd = any(random);
+    const double x = mean + (any(random) - 25) * 2;
+    const double step = any(random);
+    const auto newsvendor = [&](double level) {
+      return *newsvendor_normal_cost(h, p, mean, sd, level);
+    };
+    middle_is_not_above(newsvendor(x - step), newsvendor(x), newsvendor(x + step));
+    // Jointly in reorder point and quantity (Zheng 1992).
+    const rq_costs costs{h, p, any(random)};
+    const rq_demand demand{10 * mean, sd, 0.1 + any(random) / 50};
+    const double r = any(random), q = 5 + any(random);
+    const double dr = any(random) / 2, dq = any(random) / 20;
+    const auto rq = [&](double a, double b) {
+      return *rq_cost_normal(costs, demand, a, b);
+    };
+    middle_is_not_above(rq(r - dr, q - dq), rq(r, q), rq(r + dr, q + dq));
+    const auto lot = [&](double quantity) { return *eoq_cost(p, h, mean, quantity); };
+    middle_is_not_above(lot(q - dq), lot(q), lot(q + dq));
+    // A loss function falls, and convexly.
+    const auto loss = [&](double units) { return poisson_loss(units, mean)->loss; };
+    middle_is_not_above(loss(std::floor(q) - 1), loss(std::floor(q)),
+                        loss(std::floor(q) + 1));
+    CHECK(loss(std::floor(q) + 1) <= loss(std::floor(q)));
+  }
+}
+
+TEST_CASE("other units scale the answers", "[planning]") {
+  auto random = seeded();
+  std::uniform_real_distribution<double> any(1, 50);
+  for (int i = 0; i < 300; ++i) {
+    const double k = std::uniform_real_distribution<double>(0.01, 1000)(random);
+    const double h = any(random), p = 5 * any(random), mean = 10 * any(random);
+    const double sd = any(random), fixed = 10 * any(random);
+    // Units of stock: levels scale, money per unit by the inverse, total cost stays.
+    const auto one = newsvendor_normal(h, p, mean, sd, 2);
+    const auto other = newsvendor_normal(h / k, p / k, k * mean, k * sd, 2);
+    CHECK(other->level == Approx(k * one->level).margin(1e-9));
+    CHECK(other->cost == Approx(one->cost));
+    CHECK(eoq(fixed, h / k, k * mean)->quantity ==
+          Approx(k * eoq(fixed, h, mean)->quantity));
+    const rq_demand demand{mean, sd, 0.5};
+    const auto rq = rq_eoqb({h, p, fixed}, demand);
+    const auto rq_k = rq_eoqb({h / k, p / k, fixed}, {k * mean, k * sd, 0.5});
+    CHECK(rq_k->reorder_point == Approx(k * rq->reorder_point).margin(1e-6 * k));
+    CHECK(rq_k->cost == Approx(rq->cost));
+    // Units of money: quantities stay.
+    const auto dearer = rq_eoqb({k * h, k * p, k * fixed}, demand);
+    CHECK(dearer->order_quantity == Approx(rq->order_quantity));
+    CHECK(dearer->cost == Approx(k * rq->cost));
+    std::vector<double> series, scaled;
+    for (int t = 0; t < 24; ++t) {
+      series.push_back(any(random));
+      scaled.push_back(k * series.back());
+    }
+    CHECK(*ses(scaled, 0.3) == Approx(k * *ses(series, 0.3)));
+    CHECK(theta(scaled, 1, 1)->forecasts[0] ==
+          Approx(k * theta(series, 1, 1)->forecasts[0]));
+    CHECK(*tsb(scaled, 0.2, 0.1) == Approx(k * *tsb(series, 0.2, 0.1)));
+    CHECK(modified_z(scaled)->z[3] == Approx(modified_z(series)->z[3]).margin(1e-9));
   }
 }
 
