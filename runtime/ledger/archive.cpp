@@ -129,12 +129,11 @@ private:
       if (!bytes) {
         return bytes.error();
       }
-      for (std::size_t i = 0; i + sizeof(sha256) <= bytes->size(); i += sizeof(sha256)) {
-        sha256 hash;
-        std::copy_n(bytes->begin() + static_cast<std::ptrdiff_t>(i), hash.size(),
-                    reinterpret_cast<char*>(hash.data()));
-        unfinished_[level].push_back(hash);
+      auto hashes = read_tile(*bytes, tile.width);
+      if (!hashes) {
+        return std::move(hashes).error().at("file", (to_ / tile.path()).string());
       }
+      unfinished_[level] = *std::move(hashes);
     }
     done_.assign(unfinished_.size(), 0);
     for (std::size_t level = 0; level < done_.size(); ++level) {

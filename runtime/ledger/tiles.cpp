@@ -128,6 +128,19 @@ sha256 root_of(const std::vector<std::vector<sha256>>& unfinished) {
   return root;
 }
 
+result<std::vector<sha256>> read_tile(std::string_view bytes, std::uint64_t width) {
+  if (bytes.size() != width * sizeof(sha256)) {
+    return error(errc::malformed,
+                 "does not hold exactly " + std::to_string(width) + " hashes");
+  }
+  std::vector<sha256> hashes(width);
+  for (auto& hash : hashes) {
+    std::copy_n(bytes.begin(), sizeof(sha256), reinterpret_cast<char*>(hash.data()));
+    bytes.remove_prefix(sizeof(sha256));
+  }
+  return hashes;
+}
+
 result<void> append_entry(std::string& bundle, std::string_view entry) {
   if (entry.size() > 0xffff) {
     return error(errc::limit, "an entry of a bundle has at most 65535 bytes");

@@ -38,6 +38,9 @@ sha256 subtree_root(const std::vector<sha256>& hashes);
 /// The root of a tree whose unfinished tiles (one a level, level 0 first) hold these.
 sha256 root_of(const std::vector<std::vector<sha256>>& unfinished);
 
+/// The hashes of a tile. Errors: malformed (not exactly `width`).
+result<std::vector<sha256>> read_tile(std::string_view bytes, std::uint64_t width);
+
 /// An entry bundle: 16-bit big-endian lengths. Errors: limit (an entry is longer).
 result<void> append_entry(std::string& bundle, std::string_view entry);
 /// Errors: malformed (it does not hold exactly `count`).

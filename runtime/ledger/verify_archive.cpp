@@ -298,17 +298,12 @@ private:
     if (!bytes) {
       return std::nullopt;
     }
-    if (bytes->size() != tile.width * sizeof(sha256)) {
-      find(tile.path() + ": does not hold exactly " + std::to_string(tile.width) +
-           " hashes");
+    auto hashes = read_tile(*bytes, tile.width);
+    if (!hashes) {
+      find(tile.path() + ": " + hashes.error().message());
       return std::nullopt;
     }
-    std::vector<sha256> hashes(tile.width);
-    for (std::uint64_t i = 0; i < tile.width; ++i) {
-      std::copy_n(bytes->begin() + static_cast<std::ptrdiff_t>(i * sizeof(sha256)),
-                  sizeof(sha256), reinterpret_cast<char*>(hashes[i].data()));
-    }
-    return hashes;
+    return *std::move(hashes);
   }
 
   /// `body`: null if the bundle of bodies cannot be read.

@@ -675,6 +675,15 @@ TEST_CASE("an archive is written, verified with a key, and judged by what was ke
         exit_code::bad_input);
   CHECK(crossdock_says({"ledger", "archive", archive, "--ledger", archive}).code ==
         exit_code::not_found);
+  const auto proof = (around.path() / "one.tlog-proof").string();
+  CHECK(crossdock_says({"ledger", "prove", "1", "--archive", archive, "--output", proof}).code ==
+        exit_code::ok);
+  const auto proven = crossdock_says({"ledger", "check-proof", proof, "--key", key, "--json"});
+  CHECK(json::parse(proven.out).at("header").at("id") == "e1");
+  CHECK(crossdock_says({"ledger", "prove", "2", "--archive", archive}).code ==
+        exit_code::not_found);
+  std::ofstream(proof, std::ios::app) << "more";
+  CHECK(crossdock_says({"ledger", "check-proof", proof, "--key", key}).code != exit_code::ok);
 }
 
 TEST_CASE("ledger verify of a folder without a ledger is exit code 5", "[cli]") {

@@ -1,10 +1,11 @@
 // What the second verifier finds in archives that were changed.
 //   flips ARCHIVE KEY STRIDE OFFSET   every STRIDE-th byte of every file, one bit each
 //   each FOLDER KEY                   every archive in the folder; a name with "good" is clean
+//   proofs FOLDER KEY                 every file in it is a proof; a name with "good" holds
 // Prints {"checked", "missed": [...]} as JSON.
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { parseKey, verifyArchive } from "../../tools/verify/verify.mjs";
+import { checkProof, parseKey, verifyArchive } from "../../tools/verify/verify.mjs";
 
 const [mode, folder, vkey, ...rest] = process.argv.slice(2);
 const key = parseKey(vkey);
@@ -29,7 +30,21 @@ function flips(stride, offset) {
   }
 }
 
-if (mode === "flips") flips(Number(rest[0]), Number(rest[1]));
+function holds(file) {
+  try {
+    checkProof(readFileSync(file, "utf8"), key);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+if (mode === "proofs") {
+  for (const name of readdirSync(folder)) {
+    checked += 1;
+    if (holds(join(folder, name)) !== name.includes("good")) missed.push(name);
+  }
+} else if (mode === "flips") flips(Number(rest[0]), Number(rest[1]));
 else {
   for (const name of readdirSync(folder)) {
     checked += 1;

@@ -2,6 +2,7 @@
 // verifier here and by the one of tools/verify, which shares no code with it.
 #include "ledger/archive.hpp"
 #include "ledger/merkle.hpp"
+#include "ledger/proof.hpp"
 #include "ledger/tiles.hpp"
 #include "support/skip.hpp"
 #include "unit/ledger_fixture.hpp"
@@ -535,6 +536,60 @@ TEST_CASE("a folder that is no archive is not written into", "[ledger][archive]"
   const auto refused = ledger::archive(w.ledger.path(), w.place("mine"), {});
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code() == errc::conflict);
+}
+
+TEST_CASE("one record is proven by a file and a key, at every place and size",
+          "[ledger][archive]") {
+  world w;
+  const auto proofs = w.place("proofs");
+  fs::create_directories(proofs);
+  std::vector<record> records;
+  for (int i = 0; i < 300; ++i) {
+    records.push_back(message("e-" + std::to_string(i)));
+  }
+  std::size_t written = 0;
+  for (const std::size_t size : {1, 2, 3, 7, 64, 255, 256, 257, 300}) {
+    w.write({records.begin() + static_cast<std::ptrdiff_t>(written),
+             records.begin() + static_cast<std::ptrdiff_t>(size)},
+            1000);
+    written = size;
+    REQUIRE(verified(w.ledger.path()).covered == size);
+    const auto archive = w.archive("a");
+    for (std::size_t seq = 1; seq <= size; ++seq) {
+      const auto proof = prove(archive, seq);
+      INFO("record " << seq << " of " << size << (proof ? "" : proof.error().describe()));
+      REQUIRE(proof);
+      const auto seen = check_proof(*proof, w.key);
+      REQUIRE(seen);
+      CHECK(seen->seq == seq);
+      CHECK(seen->size == size);
+      CHECK(json::parse(seen->header)["id"] == "e-" + std::to_string(seq - 1));
+      if (seq % 13 == 1 || seq == size) {
+        const auto name = std::to_string(size) + "-" + std::to_string(seq);
+        REQUIRE(write_whole(proofs / ("good-" + name), *proof));
+        auto changed = *proof;
+        const auto at = seq % changed.size();
+        changed[at] = static_cast<char>(changed[at] ^ 1);
+        CHECK_FALSE(check_proof(changed, w.key));
+        REQUIRE(write_whole(proofs / ("bad-" + name), changed));
+      }
+    }
+    CHECK(prove(archive, size + 1).error().code() == errc::not_found);
+  }
+  // Every bit of one proof, and every prefix of it.
+  const auto proof = *prove(w.place("a"), 200);
+  for (std::size_t at = 0; at < proof.size(); ++at) {
+    auto changed = proof;
+    changed[at] = static_cast<char>(changed[at] ^ (1 << (at % 8)));
+    INFO("byte " << at);
+    CHECK_FALSE(check_proof(changed, w.key));
+    CHECK_FALSE(check_proof(proof.substr(0, at), w.key));
+  }
+  if (node_is_here()) {
+    const auto seen = node("proofs " + proofs.string() + " '" + w.key + "'");
+    CHECK(seen["missed"] == json::array());
+    CHECK(seen["checked"] > 50);
+  }
 }
 
 TEST_CASE("the samples of the tutorial are what it says they are", "[ledger][archive]") {

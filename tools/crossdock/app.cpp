@@ -282,6 +282,20 @@ private:
     verify->add_option("--known", w_.files,
                        "A checkpoint kept from before, which an archive must continue; may "
                        "be repeated");
+    auto* prove = command(ledger, "prove", "Prove one record of an archive, in one file",
+                          [this](session& s) {
+                            return ledger_prove(s, w_.ledger.from, w_.directory, w_.file);
+                          });
+    prove->add_option("record", w_.ledger.from, "Its number")
+        ->required()
+        ->check(CLI::PositiveNumber);
+    prove->add_option("--archive", w_.directory, "Folder of the archive")->required();
+    prove->add_option("--output", w_.file, "A file instead of standard output (.tlog-proof)");
+    auto* check = command(ledger, "check-proof", "Check such a file, with nothing but a key",
+                          [this](session& s) { return ledger_check_proof(s, w_.file, w_.key); });
+    check->add_option("proof", w_.file, "The file")->required();
+    check->add_option("--key", w_.key, "Verification key (vkey line or a file with it)")
+        ->required();
     auto* archive =
         command(ledger, "archive", "Write the ledger as files for an auditor, or continue them",
                 [this](session& s) { return ledger_archive(s, w_.directory, w_.file); });

@@ -79,6 +79,12 @@ ending ledger_show(session& s, const ledger_query& q);
 /// An archive needs a key, and may not contradict `known`: files with checkpoints.
 ending ledger_verify(session& s, const std::filesystem::path& directory,
                      const std::string& key, const std::vector<std::string>& known);
+/// Proof of one record from an archive, to `file` or (empty) to standard output.
+ending ledger_prove(session& s, std::uint64_t seq, const std::filesystem::path& archive,
+                    const std::filesystem::path& file);
+/// Errors: corrupt (the record is not what was signed), denied (not by this key).
+ending ledger_check_proof(session& s, const std::filesystem::path& file,
+                          const std::string& key);
 /// Writes or continues an archive of the ledger in `directory` (empty: as ledger_verify).
 ending ledger_archive(session& s, const std::filesystem::path& directory,
                       const std::filesystem::path& to);

@@ -1,4 +1,5 @@
 #include "ledger/archive.hpp"
+#include "ledger/proof.hpp"
 
 #include "crossdock/commands.hpp"
 #include "crossdock/facts.hpp"
@@ -234,7 +235,7 @@ result<std::vector<std::string>> read_notes(const std::vector<std::string>& file
     std::ifstream in(file, std::ios::binary);
     std::ostringstream text;
     if (!in || !(text << in.rdbuf())) {
-      return error(errc::not_found, "the known checkpoint cannot be read").at("file", file);
+      return error(errc::not_found, "the file cannot be read").at("file", file);
     }
     notes.push_back(std::move(text).str());
   }
@@ -358,6 +359,56 @@ ending ledger_archive(session& s, const fs::path& directory, const fs::path& to)
   paper.field("key", "not in it: give " + (where->directory / "ledger.pub").string() +
                          " to the auditor by another way");
   paper.field("node", where->note);
+  return exit_code::ok;
+}
+
+ending ledger_prove(session& s, std::uint64_t seq, const fs::path& archive,
+                    const fs::path& file) {
+  const auto proof = ledger::prove(archive, seq);
+  if (!proof) {
+    return proof.error();
+  }
+  if (file.empty()) {
+    s.around().out << *proof;
+    return exit_code::ok;
+  }
+  std::ofstream out(file, std::ios::binary);
+  if (!(out << *proof) || !out.flush()) {
+    return error(errc::io, "the proof cannot be written").at("file", file.string());
+  }
+  if (!s.told_program({{"seq", seq}, {"file", file.string()}})) {
+    s.paper().line("The proof of record " + std::to_string(seq) + " is in " + file.string() + ".");
+  }
+  return exit_code::ok;
+}
+
+ending ledger_check_proof(session& s, const fs::path& file, const std::string& key) {
+  const auto vkey = key_line(key);
+  if (!vkey) {
+    return vkey.error();
+  }
+  const auto texts = read_notes({file.string()});
+  if (!texts) {
+    return texts.error();
+  }
+  const auto seen = ledger::check_proof(texts->front(), *vkey);
+  if (!seen) {
+    auto wrong = seen.error();
+    return std::move(wrong.at("file", file.string()));
+  }
+  const auto header = json::parse(seen->header);
+  if (s.told_program({{"good", true},
+                      {"seq", seen->seq},
+                      {"size", seen->size},
+                      {"root", seen->root_hex},
+                      {"header", header}})) {
+    return exit_code::ok;
+  }
+  auto& paper = s.paper();
+  paper.paragraph(fmt::format("Record {} is in the log of {} records that {} signed.", seen->seq,
+                              seen->size, text_or(header, "log")),
+                  0, 0, colour::good);
+  s.around().out << header.dump(2) << '\n';
   return exit_code::ok;
 }
 

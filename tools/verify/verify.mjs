@@ -16,8 +16,9 @@ const NO_BODY = 0xffffffff;
 const ED25519_SPKI = Buffer.from("302a300506032b6570032100", "hex"); // RFC 8410
 
 const usage = `Usage: verify.mjs ARCHIVE --key KEY [--known FILE]... [--json]
+       verify.mjs --proof FILE --key KEY [--json]
 
-Recomputes a crossdock ledger archive. KEY is a verification key (vkey line, or a
+Recomputes a crossdock ledger archive, or checks the proof of one record. KEY is a verification key (vkey line, or a
 file with one) that you did not get with the archive. FILE is a checkpoint that
 you kept from before: the archive must contain what it signed.
 
@@ -483,6 +484,45 @@ export function verifyArchive(folder, key, known = []) {
   return { good: findings.length === 0, records, checkpoints, covered, root, findings };
 }
 
+/** A tlog-proof (C2SP) whose `extra` line is the record's header. Throws what is wrong with it. */
+export function checkProof(proof, key) {
+  const split = proof.indexOf("\n\n");
+  const lines = proof.slice(0, split).split("\n");
+  const extra = /^extra ([A-Za-z0-9+/]+=*)$/.exec(lines[1] ?? "");
+  const place = /^index (0|[1-9][0-9]*)$/.exec(lines[2] ?? "");
+  if (split < 0 || lines[0] !== "c2sp.org/tlog-proof@v1" || !extra || !place) throw new Error("this is no proof of a record");
+  const entry = Buffer.from(extra[1], "base64");
+  const path = lines.slice(3).map((line) => {
+    const hash = Buffer.from(line, "base64");
+    if (hash.length !== 32 || hash.toString("base64") !== line) throw new Error("a line of the proof is no hash");
+    return hash;
+  });
+  const head = parseHead(openNote(proof.slice(split + 2), key));
+  const index = Number(place[1]);
+  if (head.origin !== key.name) throw new Error(`the checkpoint is of another log than ${key.name}`);
+  // RFC 6962, 2.1.1: the path splits a stretch at the largest power of two below its length.
+  const root = (first, count, leaf, rest) => {
+    if (count === 1) {
+      if (rest.length > 0) throw new Error("the proof is too long");
+      return leaf;
+    }
+    const sibling = rest[rest.length - 1];
+    if (!sibling) throw new Error("the proof is too short");
+    let left = 1;
+    while (left * 2 < count) left *= 2;
+    const inner = rest.slice(0, -1);
+    return index - first < left
+      ? sha256(NODE, root(first, left, leaf, inner), sibling)
+      : sha256(NODE, sibling, root(first + left, count - left, leaf, inner));
+  };
+  if (index >= head.size || !root(0, head.size, leafHash(entry), path).equals(head.root)) {
+    throw new Error(`the record is not at place ${index + 1} of the log that was signed`);
+  }
+  const header = parseCanonical(entry);
+  if (header.seq !== index + 1) throw new Error(`the record does not say that it is number ${index + 1}`);
+  return { seq: header.seq, size: head.size, header };
+}
+
 // -- command line -----------------------------------------------------------------------------
 function fail(code, message) {
   process.stderr.write(`verify: ${message}\n`);
@@ -497,7 +537,7 @@ function main() {
     given = parseArgs({
       allowPositionals: true,
       options: {
-        key: { type: "string" }, known: { type: "string", multiple: true },
+        key: { type: "string" }, proof: { type: "string" }, known: { type: "string", multiple: true },
         json: { type: "boolean" }, help: { type: "boolean", short: "h" },
       },
     });
@@ -509,14 +549,28 @@ function main() {
     return;
   }
   const [folder] = given.positionals;
-  if (given.positionals.length !== 1 || !given.values.key) fail(2, `an archive and --key are needed\n\n${usage}`);
-  if (!existsSync(join(folder, "checkpoint"))) fail(5, `${folder}: there is no archive here (no file checkpoint)`);
+  const { proof } = given.values;
+  if (given.positionals.length !== (proof ? 0 : 1) || !given.values.key) {
+    fail(2, `an archive or --proof, and --key are needed\n\n${usage}`);
+  }
   let key;
   try {
     key = parseKey(fileOr(given.values.key).split("\n")[0]);
   } catch (e) {
     fail(2, e.message);
   }
+  if (proof) {
+    if (!existsSync(proof)) fail(5, `${proof}: there is no such file`);
+    try {
+      const seen = checkProof(readFileSync(proof, "utf8"), key);
+      process.stdout.write(given.values.json ? `${JSON.stringify({ good: true, ...seen })}\n`
+        : `Record ${seen.seq} is in the log of ${seen.size} records that was signed.\n${JSON.stringify(seen.header, null, 2)}\n`);
+    } catch (e) {
+      fail(8, e.message);
+    }
+    return;
+  }
+  if (!existsSync(join(folder, "checkpoint"))) fail(5, `${folder}: there is no archive here (no file checkpoint)`);
   const known = (given.values.known ?? []).map((file) => {
     try {
       return readFileSync(file, "utf8");
