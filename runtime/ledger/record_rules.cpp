@@ -27,14 +27,17 @@ void record_rules::judge(std::uint64_t seq, const json& header) {
   }
   time_ = time;
   const auto causes = header.find("causes");
-  for (const auto& cause : causes == header.end() ? json::array() : *causes) {
-    if (!cause.is_number_unsigned() || cause.get<std::uint64_t>() >= seq) {
-      say(seq, "a cause of it did not come before it");
+  if (causes != header.end()) {
+    for (const auto& cause : *causes) {
+      if (!cause.is_number_unsigned() || cause.get<std::uint64_t>() >= seq) {
+        say(seq, "a cause of it did not come before it");
+      }
     }
   }
   judge_channel(seq, header);
+  static const json nothing = json::object();
   const auto found = header.find("detail");
-  const json detail = found == header.end() ? json::object() : *found;
+  const json& detail = found == header.end() ? nothing : *found;
   const auto kind = text_or(header, "kind");
   if (kind == "counts") {
     judge_counts(seq, detail);

@@ -45,6 +45,7 @@ public:
     }
     std::stable_sort(heads_.begin(), heads_.end(),
                      [](const auto& a, const auto& b) { return a.size < b.size; });
+    bound_size();
     if (size_ > 0) {
       check_files();
       check_records(progress);
@@ -146,6 +147,24 @@ private:
     out_.checkpoints = line;
     if (last_note != checkpoint_note_) {
       find("checkpoints.jsonl does not end with the note in `checkpoint`");
+    }
+  }
+
+  /// Whoever wrote the checkpoint decides how much we look for, but not more than there
+  /// can be: a number of records costs nothing to write.
+  void bound_size() {
+    std::uint64_t bundles = 0;
+    std::error_code failure;
+    for (fs::recursive_directory_iterator it(archive_ / "tile" / "entries", failure), end;
+         !failure && it != end; it.increment(failure)) {
+      bundles += it->is_directory(failure) ? 0 : 1;
+    }
+    const auto looked_for = (2 * bundles + 16) * tile_width; // some may be missing
+    if (size_ > looked_for) {
+      find("the checkpoint covers " + std::to_string(size_) +
+           " records, but there are entries " + "for at most " +
+           std::to_string(bundles * tile_width));
+      size_ = looked_for;
     }
   }
 

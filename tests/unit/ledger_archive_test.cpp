@@ -440,6 +440,21 @@ TEST_CASE("files that are missing, too many or too long are named", "[ledger][ar
   CHECK(nothing.error().code() == errc::not_found);
 }
 
+TEST_CASE("a checkpoint that claims more records than there can be costs nothing",
+          "[ledger][archive]") {
+  world w;
+  w.write(fifty_records(), 50);
+  const auto archive = w.archive("bad");
+  auto note = *read_whole(archive / "checkpoint");
+  note.replace(note.find("\n50\n"), 4, "\n8000000000000000\n");
+  REQUIRE(write_whole(archive / "checkpoint", note));
+  CHECK(names(w.judged(archive), "but there are entries for at most 256"));
+  if (node_is_here()) {
+    CHECK(
+        node("each " + w.around.path().string() + " '" + w.key + "'")["missed"].empty());
+  }
+}
+
 TEST_CASE("an older copy and another history are found by a checkpoint that was kept",
           "[ledger][archive]") {
   const auto records = fifty_records();
