@@ -529,6 +529,32 @@ TEST_CASE("an effect without its verdict, its person or its decision is found",
   CHECK_THAT(findings(counts), Contains("record 17: the counters do not add up"));
 }
 
+TEST_CASE("time may stand still and pass a whole second, but not go back",
+          "[ledger][archive]") {
+  world w;
+  auto o = test_options(w.ledger.path());
+  const auto clock = std::make_shared<manual_clock>(
+      timestamp(std::chrono::microseconds(1'795'000'000'999'999)));
+  o.time = clock;
+  auto s = open_store(std::move(o));
+  w.key = s->public_key();
+  for (const int microseconds : {0, 1, 0, 369, 499'631, 500'000}) {
+    clock->advance(std::chrono::microseconds(microseconds));
+    REQUIRE(s->commit(appends({message("e")})));
+  }
+  REQUIRE(s->sign_checkpoint());
+  s->close();
+  const auto archive = w.archive("good");
+  CHECK(w.judged(archive).findings == std::vector<std::string>{});
+  const auto entries = *read_entries(*read_whole(archive / "tile/entries/000.p/6"),
+                                     6);      // not a loop's range
+  CHECK_THAT(entries[1], Contains(":41Z\"")); // the second without a fraction
+  if (node_is_here()) {
+    CHECK(
+        node("each " + w.around.path().string() + " '" + w.key + "'")["missed"].empty());
+  }
+}
+
 TEST_CASE("a ledger that does not give its own root is not published",
           "[ledger][archive]") {
   world w;

@@ -175,8 +175,10 @@ class Rules {
   }
   judge(seq, header) {
     const say = (what) => this.find(`record ${seq}: ${what}`);
-    if (text(header.time) < this.time) say(`its time ${header.time} is before that of the record before`);
-    this.time = text(header.time);
+    // In UTC, but a whole second has no fraction: "...:02Z" comes before "...:02.000369Z".
+    const time = text(header.time).replace(/Z$/, "").replace(/^([^.]*)$/, "$1.");
+    if (time < this.time) say(`its time ${header.time} is before that of the record before`);
+    this.time = time;
     for (const cause of header.causes ?? []) {
       if (!Number.isSafeInteger(cause) || cause >= seq) say("a cause of it did not come before it");
     }
