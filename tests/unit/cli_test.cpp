@@ -798,6 +798,7 @@ TEST_CASE("bash completes commands, options and files", "[cli]") {
   // An option's value is no command, wherever the option stands.
   CHECK(offers({"--config", "node-one.toml", "node", "re"}) == " reload ");
   CHECK(offers({"completion", "f"}) == " fish ");
+  CHECK(offers({"plan", "eval", "newsvendor_p"}) == " newsvendor_poisson ");
 }
 
 TEST_CASE("a table wraps its widest column and keeps ids whole", "[cli]") {

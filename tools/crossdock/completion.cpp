@@ -1,5 +1,7 @@
 #include "crossdock/completion.hpp"
 
+#include "plan/plan.hpp"
+
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
@@ -31,6 +33,10 @@ void collect(const CLI::App& app, const std::string& path, const std::string& co
   }
   if (path == "completion") {
     here.words += " bash zsh fish";
+  } else if (path == "plan eval" || path == "plan show") {
+    for (const auto& f : plan::functions()) {
+      here.words += " " + f.name;
+    }
   }
   here.words.erase(0, here.words.find_first_not_of(' '));
   out.push_back(std::move(here));
