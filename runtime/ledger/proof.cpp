@@ -1,6 +1,6 @@
 #include "ledger/proof.hpp"
 
-#include "ledger/base64.hpp"
+#include "base/base64.hpp"
 #include "ledger/header.hpp"
 #include "ledger/merkle.hpp"
 #include "ledger/signed_note.hpp"

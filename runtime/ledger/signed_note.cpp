@@ -1,6 +1,6 @@
 #include "ledger/signed_note.hpp"
 
-#include "ledger/base64.hpp"
+#include "base/base64.hpp"
 
 #include <openssl/evp.h>
 

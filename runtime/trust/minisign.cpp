@@ -1,5 +1,7 @@
 #include "trust/minisign.hpp"
 
+#include "base/base64.hpp"
+
 #include <blake2.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
@@ -58,29 +60,11 @@ struct secret_text {
   ~secret_text() { OPENSSL_cleanse(text.data(), text.size()); }
 };
 
-std::string to_base64(std::string_view raw) {
-  std::string out((raw.size() + 2) / 3 * 4 + 1, '\0');
-  const int n = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()), bytes(raw),
-                                static_cast<int>(raw.size()));
-  out.resize(static_cast<std::size_t>(n));
-  return out;
-}
-
-/// Only the one text that encodes back to itself: no two texts are one signature.
+/// Of exactly `size` bytes; only the one text that encodes back to itself, so that no two texts are
+/// one signature.
 std::optional<std::string> from_base64(std::string_view text, std::size_t size) {
-  if (text.empty() || text.size() != (size + 2) / 3 * 4) {
-    return std::nullopt;
-  }
-  std::string out(text.size() / 4 * 3, '\0');
-  if (EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out.data()), bytes(text),
-                      static_cast<int>(text.size())) < 0) {
-    return std::nullopt;
-  }
-  out.resize(size);
-  if (to_base64(out) != text) {
-    return std::nullopt;
-  }
-  return out;
+  auto out = crossdock::from_base64(text);
+  return out && out->size() == size ? out : std::nullopt;
 }
 
 /// Lines without their ends; what follows the last line feed is a line only if it is not empty.

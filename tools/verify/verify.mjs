@@ -18,9 +18,10 @@ const ED25519_SPKI = Buffer.from("302a300506032b6570032100", "hex"); // RFC 8410
 const usage = `Usage: verify.mjs ARCHIVE --key KEY [--known FILE]... [--json]
        verify.mjs --proof FILE --key KEY [--json]
 
-Recomputes a crossdock ledger archive, or checks the proof of one record. KEY is a verification key (vkey line, or a
-file with one) that you did not get with the archive. FILE is a checkpoint that
-you kept from before: the archive must contain what it signed.
+Recomputes a crossdock ledger archive, or checks the proof of one record. KEY is
+a verification key (vkey line, or a file with one) that you did not get with the
+archive. A known FILE is a checkpoint that you kept from before: the archive must
+contain what it signed.
 
 Exit codes: 0 everything holds, 8 it does not, 2 usage, 5 no archive there.
 `;

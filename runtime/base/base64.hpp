@@ -1,4 +1,4 @@
-/// Private to the room: base64 of RFC 4648 §4, with padding.
+/// Base64 of RFC 4648 §4, with padding, on OpenSSL.
 #pragma once
 
 #include <cstddef>
@@ -6,13 +6,13 @@
 #include <string>
 #include <string_view>
 
-namespace crossdock::ledger {
+namespace crossdock {
 
-/// Enough for a record's header, the longest thing that is read.
+/// Longest text that is read: enough for 65,535 bytes.
 constexpr std::size_t base64_chars_max = 90'000;
 
 std::string to_base64(std::string_view raw);
 /// Only the one encoding that encodes back to itself.
 std::optional<std::string> from_base64(std::string_view text);
 
-} // namespace crossdock::ledger
+} // namespace crossdock

@@ -1,8 +1,8 @@
-#include "ledger/base64.hpp"
+#include "base/base64.hpp"
 
 #include <openssl/evp.h>
 
-namespace crossdock::ledger {
+namespace crossdock {
 namespace {
 
 const unsigned char* bytes(std::string_view s) {
@@ -36,4 +36,4 @@ std::optional<std::string> from_base64(std::string_view text) {
   return out;
 }
 
-} // namespace crossdock::ledger
+} // namespace crossdock
