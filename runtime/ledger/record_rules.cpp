@@ -1,7 +1,13 @@
 #include "ledger/record_rules.hpp"
 
+#include "base/digest.hpp"
+#include "ledger/header.hpp"
+
 namespace crossdock::ledger {
 namespace {
+
+/// Headers are made with less (detail_depth_max and the two levels around it).
+constexpr std::size_t header_depth_max = 64;
 
 bool starts_with(const std::string& text, std::string_view what) {
   return text.compare(0, what.size(), what) == 0;
@@ -24,6 +30,48 @@ std::uint64_t number_or_zero(const json& detail, const char* name) {
 }
 
 } // namespace
+
+std::optional<json> read_header(std::uint64_t seq, const std::string& text,
+                                const std::string& log, const finder& find) {
+  const auto name = "record " + std::to_string(seq);
+  auto parsed = parse_json(text, {header_bytes_max, header_depth_max});
+  if (!parsed || !parsed->is_object()) {
+    find(name + ": the header is no JSON object" +
+         (parsed ? std::string() : " (" + parsed.error().message() + ")"));
+    return std::nullopt;
+  }
+  const auto& header = *parsed;
+  if (const auto canonical = canonical_json(header); !canonical || *canonical != text) {
+    find(name + ": the header is not canonical JSON");
+  }
+  if (header.value("v", json()) != json(1)) {
+    find(name + ": the header has a version unknown here");
+  }
+  if (header.value("seq", json()) != json(seq)) {
+    find(name + ": the header says seq " + to_text(header.value("seq", json())));
+  }
+  if (text_or(header, "log") != log) {
+    find(name + ": the header belongs to log \"" + text_or(header, "log") + "\", not \"" +
+         log + "\"");
+  }
+  return *std::move(parsed);
+}
+
+void judge_body(std::uint64_t seq, const json& header, const std::string* body,
+                const finder& find) {
+  const auto name = "record " + std::to_string(seq);
+  const auto claim = header.find("body");
+  if (claim == header.end()) {
+    if (body != nullptr) {
+      find(name + ": has a body that its header does not know");
+    }
+  } else if (body == nullptr) {
+    find(name + ": the body is missing");
+  } else if (!claim->is_object() || text_or(*claim, "h") != to_hex(sha256_of(*body)) ||
+             claim->value("n", json()) != json(body->size())) {
+    find(name + ": the body was changed (it does not give the hash in the header)");
+  }
+}
 
 void record_rules::say(std::uint64_t seq, const std::string& what) {
   find_("record " + std::to_string(seq) + ": " + what);

@@ -2,6 +2,7 @@
 #include "ledger/key_file.hpp"
 #include "ledger/ledger.hpp"
 #include "ledger/merkle.hpp"
+#include "ledger/record_rules.hpp"
 #include "ledger/signed_note.hpp"
 
 #include <algorithm>
@@ -16,8 +17,6 @@ namespace {
 constexpr std::int64_t page_rows = 256;
 /// After so many findings the rest says nothing new.
 constexpr std::size_t findings_max = 1000;
-/// Headers are made with less (detail_depth_max and the two levels around it).
-constexpr std::size_t header_depth_max = 64;
 
 std::string range(std::uint64_t first, std::uint64_t last) {
   return first == last ? "record " + std::to_string(first)
@@ -40,7 +39,6 @@ private:
   result<bool> next_page(); ///< false: there are no more records
   result<void> judge(const row& r);
   void judge_header(std::uint64_t seq, const std::string& text, const row& r);
-  void judge_body(std::uint64_t seq, const json& header, const row& r);
   void judge_channel(std::uint64_t seq, const json& header);
   result<void> skip_to(std::uint64_t seq);
   result<void> checkpoints_until(std::uint64_t size);
@@ -190,54 +188,18 @@ result<void> verifier::skip_to(std::uint64_t seq) {
 }
 
 void verifier::judge_header(std::uint64_t seq, const std::string& text, const row& r) {
-  const auto name = "record " + std::to_string(seq);
-  const auto parsed = parse_json(text, {header_bytes_max, header_depth_max});
-  if (!parsed || !parsed->is_object()) {
-    find(name + ": the header is no JSON object" +
-         (parsed ? std::string() : " (" + parsed.error().message() + ")"));
+  const auto say = [this](std::string what) { find(std::move(what)); };
+  const auto header = read_header(seq, text, key_.name, say);
+  if (!header) {
     return;
   }
-  const auto canonical = canonical_json(*parsed);
-  if (!canonical || *canonical != text) {
-    find(name + ": the header is not canonical JSON");
+  if (text_or(*header, "kind") != r.text(3) || text_or(*header, "case") != r.text(4)) {
+    find("record " + std::to_string(seq) +
+         ": kind or case beside the header is not what the header says");
   }
-  const auto& header = *parsed;
-  if (header.value("v", json()) != json(1)) {
-    find(name + ": the header has a version unknown here");
-  }
-  if (header.value("seq", json()) != json(seq)) {
-    find(name + ": the header says seq " + to_text(header.value("seq", json())));
-  }
-  if (text_or(header, "log") != key_.name) {
-    find(name + ": the header belongs to log \"" + text_or(header, "log") + "\", not \"" +
-         key_.name + "\"");
-  }
-  if (text_or(header, "kind") != r.text(3) || text_or(header, "case") != r.text(4)) {
-    find(name + ": kind or case beside the header is not what the header says");
-  }
-  judge_body(seq, header, r);
-  judge_channel(seq, header);
-}
-
-void verifier::judge_body(std::uint64_t seq, const json& header, const row& r) {
-  const auto name = "record " + std::to_string(seq);
-  const auto claim = header.find("body");
-  const bool stored = !r.is_null(6);
-  if (claim == header.end()) {
-    if (stored) {
-      find(name + ": has a body that its header does not know");
-    }
-    return;
-  }
-  if (!stored) {
-    find(name + ": the body is missing");
-    return;
-  }
-  const auto body = r.text(5);
-  if (text_or(*claim, "h") != to_hex(sha256_of(body)) || !claim->is_object() ||
-      claim->value("n", json()) != json(body.size())) {
-    find(name + ": the body was changed (it does not give the hash in the header)");
-  }
+  const auto body = r.is_null(6) ? std::string() : r.text(5);
+  judge_body(seq, *header, r.is_null(6) ? nullptr : &body, say);
+  judge_channel(seq, *header);
 }
 
 void verifier::judge_channel(std::uint64_t seq, const json& header) {

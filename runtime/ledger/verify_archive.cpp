@@ -15,7 +15,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t findings_max = 1000;
-constexpr std::size_t header_depth_max = 64;
 
 /// A signed size and root, and where it was found.
 struct signed_head {
@@ -328,41 +327,14 @@ private:
   /// `body`: null if the bundle of bodies cannot be read.
   void judge(std::uint64_t seq, const std::string& text,
              const std::optional<std::string>* body) {
-    const auto name = "record " + std::to_string(seq);
-    const auto parsed = parse_json(text, {header_bytes_max, header_depth_max});
-    if (!parsed || !parsed->is_object()) {
-      find(name + ": the header is no JSON object" +
-           (parsed ? std::string() : " (" + parsed.error().message() + ")"));
+    const auto say = [this](std::string what) { find(std::move(what)); };
+    const auto header = read_header(seq, text, key_.name, say);
+    if (!header) {
       return;
     }
-    const auto& header = *parsed;
-    if (const auto canonical = canonical_json(header); !canonical || *canonical != text) {
-      find(name + ": the header is not canonical JSON");
-    }
-    if (header.value("v", json()) != json(1)) {
-      find(name + ": the header has a version unknown here");
-    }
-    if (header.value("seq", json()) != json(seq)) {
-      find(name + ": the header says seq " + to_text(header.value("seq", json())));
-    }
-    if (text_or(header, "log") != key_.name) {
-      find(name + ": the header belongs to log \"" + text_or(header, "log") +
-           "\", not \"" + key_.name + "\"");
-    }
-    rules_.judge(seq, header);
-    if (!body) {
-      return;
-    }
-    const auto claim = header.find("body");
-    if (claim == header.end()) {
-      if (*body) {
-        find(name + ": has a body that its header does not know");
-      }
-    } else if (!*body) {
-      find(name + ": the body is missing");
-    } else if (!claim->is_object() || text_or(*claim, "h") != to_hex(sha256_of(**body)) ||
-               claim->value("n", json()) != json((*body)->size())) {
-      find(name + ": the body was changed (it does not give the hash in the header)");
+    rules_.judge(seq, *header);
+    if (body != nullptr) {
+      judge_body(seq, *header, *body ? &**body : nullptr, say);
     }
   }
 

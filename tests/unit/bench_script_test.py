@@ -14,7 +14,7 @@ from unittest import mock
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools" / "benchmarks"))
 
-from bench import command, decisions, machine, programs, result, table  # noqa: E402
+from bench import command, decisions, machine, plan, programs, result, table  # noqa: E402
 from bench.errors import BenchError  # noqa: E402
 
 OURS = {name: 1.0 for name in decisions.OURS} | {"decisions_per_s_16": 3000.0}
@@ -44,6 +44,22 @@ class Ratios(unittest.TestCase):
     def test_to_a_peer_that_did_nothing_are_refused(self):
         with self.assertRaises(BenchError):
             decisions.combine(result.Measured(OURS), {"langgraph": self.peer(0.0)})
+
+
+class RePlanning(unittest.TestCase):
+    OURS = {"sku_locations_per_s": 1000.0, "night_s": 100.0, "ets_per_s": 50.0}
+    THEIRS = {"sku_locations_per_s": 10.0, "ets_per_s": 25.0, "version": "R 4",
+              "largest_difference": 1e-15}
+
+    def test_is_ours_over_r(self):
+        whole = plan.combine(result.Measured(dict(self.OURS), notes=[]), dict(self.THEIRS))
+        self.assertEqual(whole.ratios, {"ratio_r_forecast": 100.0, "ratio_r_ets": 2.0})
+        self.assertIn("R 4", whole.notes)
+
+    def test_is_not_compared_if_the_forecasts_differ(self):
+        with self.assertRaises(BenchError):
+            plan.combine(result.Measured(dict(self.OURS), notes=[]),
+                         self.THEIRS | {"largest_difference": 1e-3})
 
 
 class PeerThatFails(unittest.TestCase):
