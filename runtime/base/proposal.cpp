@@ -318,7 +318,8 @@ json verdict::to_json() const {
           {"facts", facts},
           {"near_miss", near_miss},
           {"reason", reason},
-          {"policy_sha256", policy_sha256}};
+          {"policy_sha256", policy_sha256},
+          {"judged_at", to_rfc3339(judged_at)}};
 }
 
 result<verdict> verdict::from_json(const json& v) {
@@ -338,6 +339,9 @@ result<verdict> verdict::from_json(const json& v) {
   out.near_miss = text_or(v, "near_miss");
   out.reason = text_or(v, "reason");
   out.policy_sha256 = text_or(v, "policy_sha256");
+  if (const auto at = parse_rfc3339(text_or(v, "judged_at"))) {
+    out.judged_at = *at;
+  }
   return out;
 }
 

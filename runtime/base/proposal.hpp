@@ -81,6 +81,7 @@ struct verdict {
   std::string near_miss; ///< the nearest rule that would have allowed it and what failed
   std::string reason;    ///< one sentence
   std::string policy_sha256;
+  timestamp judged_at; ///< what the facts' ages were counted from; the epoch: not known
 
   json to_json() const;
   static result<verdict> from_json(const json& value);

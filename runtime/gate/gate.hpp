@@ -41,6 +41,8 @@ struct limits {
   static constexpr int quorum_max = 16;                   ///< people in one stage
   static constexpr std::size_t id_bytes_max = 64;         ///< of a rule or chain
   static constexpr std::chrono::hours duration_max{24 * 365};
+  static constexpr std::size_t regions_max = 200; ///< of one analysis
+  static constexpr std::size_t analysis_nodes_max = 1'000'000;
   /// A fact may claim to be this much younger than our clock says is possible.
   static constexpr std::chrono::minutes clock_skew_max{5};
 };
@@ -97,6 +99,36 @@ struct finding {
   std::string message;
 };
 
+/// A verdict without its explanation.
+struct decision {
+  effect_verdict effect = effect_verdict::deny;
+  std::string chain;              ///< of an ask
+  std::vector<std::string> rules; ///< the deciding ones
+  std::vector<std::string> obligations;
+};
+
+/// Proposals that fare alike, described by what they have in common: "amount" -> "above
+/// 250 USD up to 2500 USD". What is not named may be anything.
+using region = std::vector<std::pair<std::string, std::string>>;
+
+/// What is true of every proposal there could be, not of samples. Exact for one record
+/// per fact name and one age for all facts; hours are taken apart by the minute.
+struct analysis {
+  std::vector<finding> findings; ///< rules that never decide, or that change nothing
+  std::vector<region> gaps;      ///< among names the rules mention, with facts at hand
+  std::size_t gaps_left_out = 0; ///< beyond `regions_max`
+};
+
+struct difference {
+  region where;
+  std::string before; ///< "deny", "ask customer-service", "allow (expires=1800s)"
+  std::string after;
+};
+struct comparison {
+  std::vector<difference> differences; ///< empty: both decide alike
+  std::size_t left_out = 0;            ///< beyond `regions_max`
+};
+
 /// "90s", "30m", "4h", "7d". Errors: malformed, limit.
 result<std::chrono::seconds> parse_duration(std::string_view text);
 
@@ -114,6 +146,18 @@ public:
 
   /// Judges `p`. Cost: O(rules that name the tool).
   verdict judge(const proposal& p, const judge_context& context) const;
+
+  /// What judge() would decide, without words.
+  decision decide(const proposal& p, const judge_context& context) const;
+
+  /// Errors: limit (the rules are too entangled to be taken apart).
+  result<analysis> analyse() const;
+  /// Where `after` decides otherwise than this policy. Errors: as analyse().
+  result<comparison> compare(const policy& after) const;
+
+  /// The same policy with one rule taken out or one of its conditions dropped, each with
+  /// a line saying which: what a test of the policy has to notice.
+  std::vector<std::pair<std::string, policy>> mutations() const;
 
   /// Rules that can never decide, chains nobody uses, rules that quarrel about a chain.
   std::vector<finding> check() const;

@@ -233,6 +233,12 @@ std::string permille_text(int permille) {
   return text;
 }
 
+match try_fact(const fact_condition& c, const fact& f) {
+  tally t(false);
+  try_value(t, c, f);
+  return t.finish();
+}
+
 match try_rule(const rule& r, const proposal& p, const judge_context& context,
                bool words) {
   tally t(words);

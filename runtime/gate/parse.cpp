@@ -678,6 +678,13 @@ void index(policy_access::compiled& c) {
 
 } // namespace
 
+policy policy_access::made(compiled c) {
+  c.by_tool.clear();
+  c.any_tool.clear();
+  index(c);
+  return policy(std::make_shared<const compiled>(std::move(c)));
+}
+
 result<policy_access::compiled> policy_access::parse(std::string_view text,
                                                      const std::string& file_name) {
   if (text.size() > limits::text_bytes_max) {

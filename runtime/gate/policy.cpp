@@ -105,11 +105,6 @@ bool unknown_currency(const std::vector<const rule*>& rules, const proposal& p) 
   return speaks;
 }
 
-/// The rules that decide, by effect, and those that can not be evaluated.
-struct sorted {
-  std::vector<const rule*> deny, ask, allow, undecidable;
-};
-
 sorted sort_out(const std::vector<const rule*>& rules, const proposal& p,
                 const judge_context& context) {
   sorted out;
@@ -141,25 +136,6 @@ void decided_by(verdict& v, const std::vector<const rule*>& rules) {
 
 std::string because(const char* what, const rule& r) {
   return fmt::format("rule \"{}\" {}{}", r.id, what, r.why.empty() ? "" : ": " + r.why);
-}
-
-/// The house lets an allow pass only for an autonomous agent, and untrusted input to a
-/// write tool only where the rule accepts it in so many words. Returns why not, or
-/// nothing.
-std::string_view house_objects(std::vector<const rule*>& allow, const proposal& p,
-                               const judge_context& context) {
-  if (context.level != autonomy::autonomous) {
-    return "the agent is not autonomous with this tool";
-  }
-  const bool untrusted =
-      std::find(p.labels.begin(), p.labels.end(), "untrusted") != p.labels.end();
-  if (untrusted && context.write_tool) {
-    std::erase_if(allow, [](const rule* r) { return !r->accepts_untrusted; });
-    if (allow.empty()) {
-      return "untrusted input reaches a write tool";
-    }
-  }
-  return {};
 }
 
 } // namespace
@@ -313,94 +289,192 @@ result<policy> policy::compile(std::string_view text, const std::string& file_na
   return policy(std::make_shared<const compiled>(std::move(*c)));
 }
 
-verdict policy::judge(const proposal& p, const judge_context& context) const {
+namespace {
+
+std::vector<const rule*> rules_for(const policy_access::compiled& c, const proposal& p) {
   std::vector<const rule*> rules;
-  for (const auto i : compiled_->rules_for(p.tool)) {
-    rules.push_back(&compiled_->rules[i]);
+  for (const auto i : c.rules_for(p.tool)) {
+    rules.push_back(&c.rules[i]);
   }
+  return rules;
+}
+
+circumstances circumstances_of(const std::vector<const rule*>& rules, const proposal& p,
+                               const judge_context& context) {
+  circumstances out;
+  out.level = context.level;
+  out.rules = !rules.empty();
+  out.unknown_currency = unknown_currency(rules, p);
+  out.untrusted_write = context.write_tool && std::find(p.labels.begin(), p.labels.end(),
+                                                        "untrusted") != p.labels.end();
+  return out;
+}
+
+/// The sentence of a verdict, and the near miss where the house objects.
+void put_in_words(verdict& v, const conclusion& c, const proposal& p,
+                  const judge_context& context) {
+  switch (c.why) {
+  case basis::forbidden:
+    v.reason = because("forbids it", *c.by.front());
+    return;
+  case basis::unknown_tool:
+    v.reason = fmt::format("no rule names the tool \"{}\": denied by default", p.tool);
+    return;
+  case basis::unknown_currency:
+    v.reason =
+        fmt::format("no rule for {} speaks of amounts in {}", p.tool, p.amount->currency);
+    return;
+  case basis::undecidable:
+    v.reason = fmt::format("rule \"{}\" can not be evaluated: {}", c.by.front()->id,
+                           try_rule(*c.by.front(), p, context, true).first);
+    return;
+  case basis::nothing:
+    v.reason = "no rule allows it: denied by default";
+    return;
+  case basis::shadow:
+    v.reason = fmt::format("{} is in shadow with {}: its proposals are recorded, none is "
+                           "carried out",
+                           p.agent, p.tool);
+    return;
+  case basis::rule:
+    v.reason =
+        because(v.effect == effect_verdict::ask ? "asks" : "allows it", *c.by.front());
+    return;
+  case basis::not_autonomous:
+  case basis::untrusted: {
+    const auto* objection = c.why == basis::untrusted
+                                ? "untrusted input reaches a write tool"
+                                : "the agent is not autonomous with this tool";
+    v.near_miss =
+        fmt::format("rule \"{}\" would allow it, but {}", c.by.front()->id, objection);
+    v.reason = v.effect == effect_verdict::ask
+                   ? fmt::format("{}, so a person is asked", objection)
+                   : fmt::format("{}, so a person must be asked, and [defaults] names no "
+                                 "chain",
+                                 objection);
+    return;
+  }
+  }
+}
+
+} // namespace
+
+conclusion conclude(const sorted& found, const circumstances& around,
+                    const std::string& default_chain) {
+  conclusion out;
+  const auto denied = [&](basis why, std::vector<const rule*> by) {
+    out.why = why;
+    out.by = std::move(by);
+    return out;
+  };
+  if (!found.deny.empty()) {
+    return denied(basis::forbidden, found.deny);
+  }
+  if (!around.rules) {
+    return denied(basis::unknown_tool, {});
+  }
+  if (around.unknown_currency) {
+    return denied(basis::unknown_currency, {});
+  }
+  if (!found.undecidable.empty()) {
+    return denied(basis::undecidable, {found.undecidable.front()});
+  }
+  if (found.ask.empty() && found.allow.empty()) {
+    return denied(basis::nothing, {});
+  }
+  if (around.level == autonomy::shadow) {
+    return denied(basis::shadow, found.ask.empty() ? found.allow : found.ask);
+  }
+  if (!found.ask.empty()) {
+    out.effect = effect_verdict::ask;
+    out.why = basis::rule;
+    out.by = found.ask;
+    out.chain = out.by.front()->chain;
+    return out;
+  }
+  // The house lets an allow pass only for an autonomous agent, and untrusted input to a
+  // write tool only where the rule accepts it in so many words.
+  out.by = found.allow;
+  out.why = basis::rule;
+  if (around.level != autonomy::autonomous) {
+    out.why = basis::not_autonomous;
+  } else if (around.untrusted_write) {
+    auto accepting = found.allow;
+    std::erase_if(accepting, [](const rule* r) { return !r->accepts_untrusted; });
+    if (accepting.empty()) {
+      out.why = basis::untrusted;
+    } else {
+      out.by = std::move(accepting);
+    }
+  }
+  if (out.why == basis::rule) {
+    out.effect = effect_verdict::allow;
+  } else if (!default_chain.empty()) {
+    out.effect = effect_verdict::ask;
+    out.chain = default_chain;
+  }
+  return out;
+}
+
+std::vector<std::string> obligations_of(const conclusion& c) {
   verdict v;
+  if (c.effect != effect_verdict::deny) {
+    decided_by(v, c.by);
+  }
+  return v.obligations;
+}
+
+verdict policy::judge(const proposal& p, const judge_context& context) const {
+  const auto rules = rules_for(*compiled_, p);
+  const auto c = conclude(sort_out(rules, p, context),
+                          circumstances_of(rules, p, context), compiled_->default_chain);
+  verdict v;
+  v.effect = c.effect;
+  v.chain = c.chain;
   v.policy_sha256 = compiled_->sha256;
+  v.judged_at = context.now;
   v.facts = looked_at(rules, p, context);
-  const auto explain = [&] {
+  decided_by(v, c.by);
+  if (c.effect == effect_verdict::deny) {
+    v.obligations.clear();
+  }
+  put_in_words(v, c, p, context);
+  const bool passed = c.why == basis::rule && c.effect == effect_verdict::allow;
+  if (!passed && v.near_miss.empty() && c.why != basis::unknown_tool) {
     v.near_miss = nearest(rules, effect_verdict::allow, p, context);
     if (v.near_miss.empty() && v.effect == effect_verdict::deny) {
       v.near_miss = nearest(rules, effect_verdict::ask, p, context);
     }
-  };
-  auto found = sort_out(rules, p, context);
-
-  if (!found.deny.empty()) {
-    decided_by(v, found.deny);
-    v.obligations.clear();
-    v.reason = because("forbids it", *found.deny.front());
-    explain();
-    return v;
   }
-  if (rules.empty()) {
-    v.reason = fmt::format("no rule names the tool \"{}\": denied by default", p.tool);
-    return v;
-  }
-  if (unknown_currency(rules, p)) {
-    v.reason =
-        fmt::format("no rule for {} speaks of amounts in {}", p.tool, p.amount->currency);
-    explain();
-    return v;
-  }
-  if (!found.undecidable.empty()) {
-    const auto& r = *found.undecidable.front();
-    v.rules.push_back(r.id);
-    v.reason = fmt::format("rule \"{}\" can not be evaluated: {}", r.id,
-                           try_rule(r, p, context, true).first);
-    explain();
-    return v;
-  }
-  if (found.ask.empty() && found.allow.empty()) {
-    v.reason = "no rule allows it: denied by default";
-    explain();
-    return v;
-  }
-  if (context.level == autonomy::shadow) {
-    decided_by(v, found.ask.empty() ? found.allow : found.ask);
-    v.obligations.clear();
-    v.reason = fmt::format("{} is in shadow with {}: its proposals are recorded, none is "
-                           "carried out",
-                           p.agent, p.tool);
-    explain();
-    return v;
-  }
-  if (!found.ask.empty()) {
-    v.effect = effect_verdict::ask;
-    v.chain = found.ask.front()->chain;
-    decided_by(v, found.ask);
-    v.reason = because("asks", *found.ask.front());
-    explain();
-    return v;
-  }
-  auto passing = found.allow;
-  const auto objection = house_objects(passing, p, context);
-  if (objection.empty()) {
-    v.effect = effect_verdict::allow;
-    decided_by(v, passing);
-    v.reason = because("allows it", *passing.front());
-    return v;
-  }
-  decided_by(v, found.allow);
-  v.near_miss = fmt::format("rule \"{}\" would allow it, but {}", found.allow.front()->id,
-                            objection);
-  if (compiled_->default_chain.empty()) {
-    v.obligations.clear();
-    v.reason = fmt::format("{}, so a person must be asked, and [defaults] names no chain",
-                           objection);
-    return v;
-  }
-  v.effect = effect_verdict::ask;
-  v.chain = compiled_->default_chain;
-  v.reason = fmt::format("{}, so a person is asked", objection);
   return v;
 }
 
+decision policy::decide(const proposal& p, const judge_context& context) const {
+  const auto rules = rules_for(*compiled_, p);
+  const auto c = conclude(sort_out(rules, p, context),
+                          circumstances_of(rules, p, context), compiled_->default_chain);
+  decision out{c.effect, c.chain, {}, obligations_of(c)};
+  for (const auto* r : c.by) {
+    out.rules.push_back(r->id);
+  }
+  return out;
+}
+
 std::vector<finding> policy::check() const {
-  return policy_access::check(*compiled_);
+  auto out = policy_access::check(*compiled_);
+  const auto exact = analyse();
+  if (!exact) {
+    out.push_back({"", 1, exact.error().message()});
+    return out;
+  }
+  for (const auto& f : exact->findings) {
+    if (std::none_of(out.begin(), out.end(), [&](const finding& known) {
+          return known.rule == f.rule && known.message.starts_with("can never decide");
+        })) {
+      out.push_back(f);
+    }
+  }
+  return out;
 }
 const std::vector<chain>& policy::chains() const {
   return compiled_->chains;

@@ -86,6 +86,46 @@ struct match {
 match try_rule(const rule& r, const proposal& p, const judge_context& context,
                bool words);
 
+/// The rules that hold, by effect, and those that can not be evaluated.
+struct sorted {
+  std::vector<const rule*> deny, ask, allow, undecidable;
+};
+
+/// What besides the rules decides.
+struct circumstances {
+  autonomy level = autonomy::shadow;
+  bool rules = false;            ///< some rule concerns the tool
+  bool unknown_currency = false; ///< they speak of amounts, and none of this currency
+  bool untrusted_write = false;  ///< untrusted input reaches a write tool
+};
+
+enum class basis {
+  forbidden,
+  unknown_tool,
+  unknown_currency,
+  undecidable,
+  nothing, ///< no rule matches
+  shadow,
+  rule, ///< what the rules say
+  not_autonomous,
+  untrusted
+};
+
+struct conclusion {
+  effect_verdict effect = effect_verdict::deny;
+  basis why = basis::nothing;
+  std::vector<const rule*> by;
+  std::string chain; ///< of an ask
+};
+
+/// Which of the rules prevails. The one place that knows: judging and analysis share it.
+conclusion conclude(const sorted& found, const circumstances& around,
+                    const std::string& default_chain);
+std::vector<std::string> obligations_of(const conclusion& c);
+
+/// How a fact fares with a condition.
+match try_fact(const fact_condition& c, const fact& f);
+
 /// "0.81"; at least two decimals.
 std::string permille_text(int permille);
 
@@ -114,6 +154,8 @@ struct policy_access {
   using compiled = policy::compiled;
   static result<compiled> parse(std::string_view text, const std::string& file_name);
   static std::vector<finding> check(const compiled& c);
+  static const compiled& of(const policy& p) { return *p.compiled_; }
+  static policy made(compiled c);
 };
 
 } // namespace crossdock::gate

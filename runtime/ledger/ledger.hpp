@@ -176,6 +176,11 @@ result<std::vector<stored_record>> read_records(connection& db, std::uint64_t fi
                                                 std::uint64_t last, std::size_t limit,
                                                 std::string_view case_id = {});
 
+/// Records after `after` of these kinds, in order; what else is there is not read.
+result<std::vector<stored_record>> read_records_of(connection& db,
+                                                   const std::vector<std::string>& kinds,
+                                                   std::uint64_t after, std::size_t limit);
+
 struct verification {
   std::uint64_t records = 0;
   std::uint64_t checkpoints = 0;

@@ -54,6 +54,11 @@ struct words {
   bool open = false;
   bool closed = false;
   plan_words plan;
+  std::string second_file;
+  bool gaps = false;
+  policy_test_words policy_test;
+  policy_explain_words explain;
+  policy_simulate_words simulate;
   std::string domain;
 };
 
@@ -83,6 +88,7 @@ public:
     add_ledger();
     add_files();
     add_plan();
+    add_policy();
   }
 
   /// What `crossdock plugin` does itself.
@@ -159,6 +165,50 @@ private:
     eval->add_option("--datasets", w_.plan.datasets,
                      "A JSON file of series that inputs name as {\"$dataset\": NAME}");
     eval->add_flag("--lines", w_.plan.lines, "One object a line in, one answer a line out");
+  }
+
+  void add_policy() {
+    auto* policy = group("policy", "What agents may do: files of rules, and what they decide");
+    auto* check = command(policy, "check", "Mistakes, rules that never decide, gaps: exactly",
+                          [this](session& s) { return policy_check(s, w_.file, w_.gaps); });
+    check->add_option("file", w_.file, "The policy")->required();
+    check->add_flag("--gaps", w_.gaps, "Also list what no rule speaks of");
+
+    auto* test = command(policy, "test", "Whether a policy decides the cases as expected",
+                         [this](session& s) { return policy_test(s, w_.policy_test); });
+    test->add_option("file", w_.policy_test.policy, "The policy")->required();
+    test->add_option("cases", w_.policy_test.cases,
+                     "TOML files with [[case]] (default: the policy's name with .cases.toml)");
+    test->add_flag("--mutate", w_.policy_test.mutate,
+                   "Also whether the cases notice any rule that is taken out or widened");
+
+    auto* explain = command(policy, "explain", "What it decides about one proposal, and why",
+                            [this](session& s) { return policy_explain(s, w_.explain); });
+    explain->add_option("file", w_.explain.policy, "The policy")->required();
+    explain->add_option("proposal", w_.explain.proposal, "The proposal, a JSON file")->required();
+    explain->add_option("--autonomy", w_.explain.autonomy, "Of the agent with the tool")
+        ->check(CLI::IsMember({"shadow", "recommend", "approve", "autonomous"}))
+        ->capture_default_str();
+    explain->add_option("--at", w_.explain.at, "When, as 2026-01-31T09:00:00Z (default: now)");
+
+    auto* diff = command(policy, "diff", "Where two policies decide differently: exactly",
+                         [this](session& s) { return policy_diff(s, w_.file, w_.second_file); });
+    diff->add_option("before", w_.file, "The policy as it is")->required();
+    diff->add_option("after", w_.second_file, "The policy as it would be")->required();
+
+    auto* simulate =
+        command(policy, "simulate", "What it would have decided about recorded proposals",
+                [this](session& s) { return policy_simulate(s, w_.simulate); });
+    simulate->add_option("file", w_.simulate.policy, "The policy")->required();
+    simulate->add_option("--since", w_.simulate.since,
+                         "So long ago (12h, 30d), or 2026-01-31T00:00:00Z")
+        ->capture_default_str();
+    simulate->add_option("--ledger", w_.simulate.ledger,
+                         "The ledger's folder (default: of --config, or of the running node)");
+    simulate->add_option("--autonomy", w_.simulate.autonomy,
+                         "As if every agent had this autonomy (default: as recorded)")
+        ->check(CLI::IsMember({"shadow", "recommend", "approve", "autonomous"}));
+    add_limit(simulate, w_.simulate.limit);
   }
 
   void add_watch() {

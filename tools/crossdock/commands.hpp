@@ -177,4 +177,36 @@ struct plan_words {
 /// Errors: schema and invalid (name the field), not_found.
 ending plan_eval(session& s, const plan_words& w);
 
+// -- policy.cpp
+// ------------------------------------------------------------------------------
+/// What is wrong or odd with a policy file; `gaps`: also what no rule speaks of.
+ending policy_check(session& s, const std::filesystem::path& file, bool gaps);
+struct policy_test_words {
+  std::string policy;
+  std::vector<std::string> cases;
+  bool mutate = false; ///< also whether the cases notice a rule that is gone or wider
+};
+ending policy_test(session& s, const policy_test_words& w);
+struct policy_explain_words {
+  std::string policy;
+  std::string proposal; ///< a JSON file
+  std::string autonomy = "autonomous";
+  std::string at;       ///< RFC 3339; empty: now
+};
+ending policy_explain(session& s, const policy_explain_words& w);
+ending policy_diff(session& s, const std::filesystem::path& before,
+                   const std::filesystem::path& after);
+
+// -- policy_simulate.cpp
+// ---------------------------------------------------------------------
+struct policy_simulate_words {
+  std::string policy;
+  std::string ledger;        ///< folder; empty: as ledger_verify
+  std::string since = "30d"; ///< back from now, or RFC 3339
+  std::string autonomy;      ///< instead of the recorded one
+  std::int64_t limit = 20;   ///< changed decisions shown
+};
+/// What the policy would have decided about the proposals that are recorded.
+ending policy_simulate(session& s, const policy_simulate_words& w);
+
 } // namespace crossdock::cli

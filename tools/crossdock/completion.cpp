@@ -65,7 +65,7 @@ _crossdock() {
   done
   words=$(_crossdock_words "$path")
   case $path in
-    "config check" | plugin\ * | "ledger verify" | doctor)
+    "config check" | plugin\ * | policy\ * | "ledger verify" | doctor)
       compopt -o filenames 2>/dev/null
       COMPREPLY=($(compgen -f -W "$words" -- "$current")) ;;
     *) COMPREPLY=($(compgen -W "$words" -- "$current")) ;;
