@@ -5,6 +5,7 @@
 #include "support/node_process.hpp"
 
 #include <algorithm>
+#include <fstream>
 #include <thread>
 
 using namespace crossdock;
@@ -98,6 +99,29 @@ TEST_CASE("64 people press approve at once: one effect, 63 conflicts", "[e2e]") 
   const auto verified = crossdock::testing::verify_twice(node.ledger_folder());
   REQUIRE(verified.ok());
   CHECK(verified->good());
+
+  // What is recorded says enough to be judged again: alike by the same policy, and not by one
+  // that lets nothing pass.
+  const auto simulate = [&](const std::string& policy) {
+    const auto file = node.folder() / "again.toml";
+    std::ofstream(file) << policy;
+    const auto f = run({crossdock_program(), "policy",
+                                            "simulate", file.string(), "--ledger",
+                                            node.ledger_folder().string(), "--json"});
+    INFO(f.text);
+    REQUIRE(f.code == 0);
+    return json::parse(f.text);
+  };
+  const auto same = simulate(ask_everything);
+  CHECK(same["decisions"].get<int>() > 0);
+  CHECK(same["not_replayable"] == 0);
+  CHECK(same["changed"] == 0);
+  const auto nothing = simulate("version = 1\nname = \"nothing\"\n");
+  CHECK(nothing["decisions"] == same["decisions"]);
+  CHECK(nothing["changed"] == nothing["decisions"]);
+  CHECK(nothing["moves"][0]["before"] == "ask desk");
+  CHECK(nothing["moves"][0]["after"] == "deny");
+  CHECK(nothing["changed_value"].contains("USD"));
 }
 
 TEST_CASE("a pending decision survives kill -9, and the same decision sent again counts once",

@@ -15,6 +15,10 @@ namespace {
 
 constexpr std::size_t chunk = 2000;
 
+std::string amount_text(const money& m) {
+  return money_text({{"amount", m.amount.str()}, {"currency", m.currency}});
+}
+
 std::string words_of(effect_verdict effect, const std::string& chain) {
   return std::string(to_string(effect)) + (chain.empty() ? "" : " " + chain);
 }
@@ -53,7 +57,7 @@ public:
     std::string out;
     for (const auto& [currency, amount] : by_currency_) {
       out += (out.empty() ? "" : ", ") +
-             (overflow_ ? "too much to add up" : amount.str()) + " " + currency;
+             (overflow_ ? "too much " + currency : amount_text({amount, currency}));
     }
     return out;
   }
@@ -151,16 +155,15 @@ public:
     paper.heading("The newest of them");
     table rows({{"record", true, true},
                 {"case", false, true},
-                {"agent"},
                 {"tool"},
                 {"amount", true},
                 {"was"},
                 {"would be"},
-                {"because"}});
+                {"by"}});
     for (const auto& c : listed_) {
-      rows.row({shown(c, "record"), shown(c, "case"), shown(c, "agent"), shown(c, "tool"),
+      rows.row({shown(c, "record"), shown(c, "case"), shown(c, "tool"),
                 shown(c, "amount"), shown(c, "before"), shown(c, "after"),
-                shown(c, "reason")});
+                joined(c["rules"])});
     }
     rows.print(paper);
     return exit_code::ok;
@@ -243,9 +246,10 @@ private:
                         {"proposal", r.what.id},
                         {"agent", r.what.agent},
                         {"tool", r.what.tool},
-                        {"amount", r.what.amount ? r.what.amount->str() : ""},
+                        {"amount", r.what.amount ? amount_text(*r.what.amount) : ""},
                         {"before", before},
                         {"after", after},
+                        {"rules", now.rules},
                         {"reason", policy_.judge(r.what, context).reason}});
     if (listed_.size() > static_cast<std::size_t>(w_.limit)) {
       listed_.erase(listed_.end() - 1);
