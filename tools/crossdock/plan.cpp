@@ -1,6 +1,7 @@
 #include "plan/plan.hpp"
 
 #include "crossdock/commands.hpp"
+#include "crossdock/read_text.hpp"
 
 #include <fmt/format.h>
 
@@ -67,12 +68,11 @@ json described(const plan::function& f) {
 }
 
 result<json> read_document(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  std::ostringstream text;
-  if (!in || !(text << in.rdbuf())) {
-    return error(errc::not_found, "the file cannot be read").at("file", file.string());
+  const auto text = read_text(file);
+  if (!text) {
+    return text.error();
   }
-  auto document = parse_json(text.str(), input_limits);
+  auto document = parse_json(*text, input_limits);
   if (!document) {
     return std::move(document).error().at("file", file.string());
   }
