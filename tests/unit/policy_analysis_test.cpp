@@ -229,7 +229,7 @@ TEST_CASE(
   const auto seed = seed_of_run();
   CAPTURE(seed);
   small_world world(seed);
-  for (int round = 0; round < 4; ++round) {
+  for (int round = 0; round < 2; ++round) {
     const auto text = world.text();
     const auto p = compiled(text);
     std::set<std::string> deciding;
