@@ -25,13 +25,14 @@ struct atom {
   range span{};
   bool ordinary = true; ///< names the rules mention, facts at hand and in order
   bool rest = false;    ///< "any other"
+  bool untrusted = false;
 };
 
 struct dimension {
   std::string name;
   std::vector<atom> atoms;
   std::function<fate(const rule&, std::size_t)> test;
-  enum class role { plain, level, untrusted, amount } as = role::plain;
+  enum class role { plain, level, labels, amount } as = role::plain;
 };
 
 fate passed(bool ok) {
@@ -224,8 +225,7 @@ fate labels_fate(const rule& r, const std::vector<bool>& carried,
       (r.any_of.empty() || std::any_of(r.any_of.begin(), r.any_of.end(), carries)));
 }
 
-/// "untrusted" is a dimension of its own, since the house looks at it; the other labels
-/// are one dimension of all their combinations.
+/// One dimension of all combinations: a label is carried or not, whatever the others.
 result<void> add_labels(std::vector<dimension>& out, const rules_view& rules) {
   std::set<std::string> named{"untrusted"};
   for (const auto* r : rules) {
@@ -242,7 +242,7 @@ result<void> add_labels(std::vector<dimension>& out, const rules_view& rules) {
   }
   dimension d;
   d.name = "labels";
-  d.as = dimension::role::untrusted;
+  d.as = dimension::role::labels;
   std::vector<std::vector<bool>> carried;
   for (std::size_t mask = 0; mask < (std::size_t{1} << labels.size()); ++mask) {
     std::vector<bool> has(labels.size());
@@ -257,7 +257,7 @@ result<void> add_labels(std::vector<dimension>& out, const rules_view& rules) {
     }
     atom a;
     a.words = words.empty() ? "none" : fmt::format("{}", fmt::join(words, " and "));
-    a.rest = untrusted; // read by the walk
+    a.untrusted = untrusted;
     d.atoms.push_back(std::move(a));
     carried.push_back(std::move(has));
   }
@@ -297,9 +297,12 @@ void add_fact(std::vector<dimension>& out, const std::string& name,
   };
   const auto in_unit = [&](const std::string& unit, const std::string& shown,
                            bool ordinary) {
-    for (auto& a :
-         cut(numbers ? ranges : std::vector<range>{}, shown, ordinary && numbers)) {
-      const auto value = inside(a.span).str();
+    for (auto& a : numbers ? cut(ranges, shown, ordinary) : std::vector<atom>()) {
+      auto value = inside(a.span).str();
+      if (texts.contains(value)) {
+        // Listed as a text, and so an atom by itself: the same number, spelt otherwise.
+        value += value.find('.') == std::string::npos ? ".0" : "0";
+      }
       if (!texts.empty() && numbers) {
         // "12" is a text that is none of the listed ones; 12 is no text at all.
         auto bare = a;
@@ -556,8 +559,8 @@ private:
     const auto& a = d.atoms[atom_index];
     if (d.as == dimension::role::level) {
       at.level = static_cast<autonomy>(atom_index);
-    } else if (d.as == dimension::role::untrusted) {
-      at.untrusted = a.rest;
+    } else if (d.as == dimension::role::labels) {
+      at.untrusted = a.untrusted;
     } else if (d.as == dimension::role::amount) {
       for (std::size_t p = 0; p < parties_.size(); ++p) {
         const auto& rules = parties_[p].rules;
@@ -621,10 +624,9 @@ private:
   }
 
   std::string words(const dimension& d, const std::vector<std::size_t>& chosen) const {
-    const bool rest = d.as != dimension::role::untrusted &&
-                      std::any_of(chosen.begin(), chosen.end(), [&](std::size_t i) {
-                        return d.atoms[i].rest && d.atoms[i].words == "any other";
-                      });
+    const bool rest = std::any_of(chosen.begin(), chosen.end(), [&](std::size_t i) {
+      return d.atoms[i].rest && d.atoms[i].words == "any other";
+    });
     std::vector<std::string> parts;
     if (rest) {
       for (std::size_t i = 0; i < d.atoms.size(); ++i) {
@@ -814,6 +816,18 @@ result<comparison> policy::compare(const policy& after) const {
   tools.merge(tools_of(fresh));
   constexpr char apart = '\n';
   comparison out;
+  for (const auto& c : old.chains) {
+    const auto* then = fresh.find_chain(c.id);
+    if (then == nullptr || then->to_json() != c.to_json()) {
+      out.chains.push_back(
+          {c.id, c.to_json(), then == nullptr ? json() : then->to_json()});
+    }
+  }
+  for (const auto& c : fresh.chains) {
+    if (old.find_chain(c.id) == nullptr) {
+      out.chains.push_back({c.id, json(), c.to_json()});
+    }
+  }
   for (const auto& tool : tools) {
     const std::vector<party> parties{party_of(old, tool), party_of(fresh, tool)};
     rules_view all = parties[0].rules;

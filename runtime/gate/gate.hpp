@@ -124,8 +124,14 @@ struct difference {
   std::string before; ///< "deny", "ask customer-service", "allow (expires=1800s)"
   std::string after;
 };
+/// A chain that asks other people, or otherwise; null where it does not exist.
+struct chain_change {
+  std::string id;
+  json before, after; ///< as chain::to_json()
+};
 struct comparison {
   std::vector<difference> differences; ///< empty: both decide alike
+  std::vector<chain_change> chains;    ///< "ask desk" means the same only without these
   std::size_t left_out = 0;            ///< beyond `regions_max`
 };
 

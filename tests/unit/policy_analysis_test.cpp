@@ -302,6 +302,19 @@ TEST_CASE("a difference says where it is and what changes", "[gate]") {
       compiled(rule("10")).compare(compiled(rule("10.000"))).value().differences.empty());
 }
 
+TEST_CASE("a listed text that reads as a number is told apart from the number",
+          "[gate]") {
+  const auto p =
+      compiled(head + "[[rule]]\nid = \"a\"\neffect = \"allow\"\ntool = \"t\"\n"
+                      "facts.x = { min = 1, max = 3 }\n"
+                      "[[rule]]\nid = \"b\"\neffect = \"ask\"\nchain = \"desk\"\n"
+                      "tool = \"t\"\nfacts.x = { one_of = [\"2\"] }\n");
+  const auto found = p.analyse();
+  REQUIRE(found);
+  // "1.5" is allowed and only "2" asked, so both decide and both are needed.
+  CHECK(found->findings.empty());
+}
+
 TEST_CASE("rules too entangled to be taken apart are refused, not half analysed",
           "[gate]") {
   std::string text = head;

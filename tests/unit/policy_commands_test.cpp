@@ -133,6 +133,15 @@ TEST_CASE("policy diff says where and how two policies differ", "[policy][cli]")
   CHECK(differences[0]["before"] == "deny");
   CHECK(differences[0]["after"] == "ask desk");
   CHECK(policy({"diff", before, before}).code == exit_code::ok);
+
+  // The same answers, but other people are asked.
+  const auto fewer = f.put("fewer.toml", with(rules, "[\"staff\"]", "[\"trainee\"]"));
+  const auto chains = policy({"diff", before, fewer, "--json"});
+  CHECK(chains.code == exit_code::warned);
+  CHECK(chains.document()["differences"].empty());
+  CHECK(chains.document()["chains"][0]["id"] == "desk");
+  CHECK_THAT(policy({"diff", before, fewer}).out,
+             Contains("chain desk is another") && Contains("trainee"));
   CHECK_THAT(policy({"diff", before, after}).out, Contains("deny -> ask desk"));
 }
 

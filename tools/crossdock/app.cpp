@@ -18,7 +18,8 @@ constexpr const char* footer =
     "./data/crossdock.sock.\n\n"
     "Exit codes: 0 ok, 2 usage, 3 bad input or configuration, 4 refused, 5 not found,\n"
     "6 conflict, 7 node not reachable, 8 verification failed, 70 internal or I/O error;\n"
-    "of doctor: 1 something to look at, 9 something to mend.\n"
+    "of doctor: 1 something to look at, 9 something to mend; of policy check and diff: 1 there\n"
+    "is a finding or a difference.\n"
     "docs/reference/cli.md says more.";
 
 constexpr std::int64_t rows_max = 1000; ///< the node's own limit for one answer

@@ -7,7 +7,7 @@ namespace crossdock::cli {
 
 enum class exit_code : int {
   ok = 0,
-  warned = 1,      ///< doctor: nothing is broken, something is to be looked at
+  warned = 1,      ///< doctor, policy check and diff: nothing is broken, something to look at
   usage = 2,       ///< wrong words on the command line
   bad_input = 3,   ///< an argument, a file or a configuration makes no sense
   denied = 4,      ///< refused: not allowed

@@ -70,7 +70,8 @@ ending policy_check(session& s, const fs::path& file, bool gaps) {
     return code;
   }
   auto& paper = s.paper();
-  paper.line(fmt::format("policy {}: {} rules, {} chains, sha256 {}", p->name(),
+  paper.line(fmt::format("policy {}: {} rules, {} chains, sha256 {}",
+                         p->name().empty() ? file.filename().string() : p->name(),
                          p->rules(), p->chains().size(), p->sha256().substr(0, 16)));
   for (const auto& f : findings) {
     paper.paragraph(fmt::format("{}:{}: {}{}", file.string(), f.line,
@@ -80,6 +81,9 @@ ending policy_check(session& s, const fs::path& file, bool gaps) {
   if (findings.empty()) {
     paper.paragraph("every rule decides something, and none is superfluous", 0, 0,
                     colour::good);
+  }
+  if (p->rules() == 0) {
+    return code; // said above: everything is denied
   }
   if (found->gaps.empty()) {
     paper.line("no gaps: some rule speaks of every combination of the names it mentions");
@@ -244,16 +248,32 @@ ending policy_diff(session& s, const fs::path& before, const fs::path& after) {
     list.push_back(
         {{"where", as_json(d.where)}, {"before", d.before}, {"after", d.after}});
   }
-  const auto code = list.empty() ? exit_code::ok : exit_code::warned;
+  json chains = json::array();
+  for (const auto& c : found->chains) {
+    chains.push_back({{"id", c.id}, {"before", c.before}, {"after", c.after}});
+  }
+  const auto code = list.empty() && chains.empty() ? exit_code::ok : exit_code::warned;
   if (s.told_program({{"before", old->sha256()},
                       {"after", fresh->sha256()},
                       {"differences", list},
+                      {"chains", chains},
                       {"left_out", found->left_out}})) {
     return code;
   }
   auto& paper = s.paper();
+  for (const auto& c : found->chains) {
+    paper.paragraph(fmt::format("chain {} {}", c.id,
+                                c.before.is_null()  ? "is new"
+                                : c.after.is_null() ? "is gone"
+                                                    : "is another"),
+                    0, 2, colour::warning);
+    paper.field("before", c.before.is_null() ? "" : to_text(c.before), 8, 4);
+    paper.field("after", c.after.is_null() ? "" : to_text(c.after), 8, 4);
+  }
   if (list.empty()) {
-    paper.paragraph("Both decide alike about every proposal.", 0, 0, colour::good);
+    paper.paragraph(chains.empty() ? "Both decide alike about every proposal."
+                                   : "Otherwise both decide alike about every proposal.",
+                    0, 0, colour::good);
     return code;
   }
   for (const auto& d : found->differences) {

@@ -75,8 +75,8 @@ struct tally {
 class simulation {
 public:
   simulation(session& s, const gate::policy& policy, const policy_simulate_words& w,
-             std::string since)
-      : s_(s), policy_(policy), w_(w), since_(std::move(since)) {}
+             timestamp since)
+      : s_(s), policy_(policy), w_(w), since_(since) {}
 
   /// Reads one pass through the records; proposals come before their verdicts.
   result<void> run(ledger::connection& db) {
@@ -116,7 +116,7 @@ public:
     }
     if (s_.told_program({{"policy", policy_.name()},
                          {"sha256", policy_.sha256()},
-                         {"since", since_},
+                         {"since", to_rfc3339(since_)},
                          {"decisions", decisions_},
                          {"changed", changed_count_},
                          {"changed_value", changed_value_.as_json()},
@@ -127,7 +127,7 @@ public:
     }
     auto& paper = s_.paper();
     paper.line(fmt::format("{} decisions since {} judged again by policy {} ({})",
-                           decisions_, instant_text(since_), policy_.name(),
+                           decisions_, instant_text(to_rfc3339(since_)), policy_.name(),
                            policy_.sha256().substr(0, 16)));
     if (not_replayable_ > 0) {
       paper.paragraph(
@@ -186,7 +186,12 @@ private:
     if (waiting != bodies_.end()) {
       bodies_.erase(waiting);
     }
-    if (shown(*header, "time") < since_) {
+    // Not as texts: a whole second is written without a fraction.
+    const auto time = parse_rfc3339(shown(*header, "time"));
+    if (!time) {
+      return time.error();
+    }
+    if (*time < since_) {
       return {};
     }
     auto both = read(r, *header, body);
@@ -259,7 +264,7 @@ private:
   session& s_;
   const gate::policy& policy_;
   const policy_simulate_words& w_;
-  std::string since_;
+  timestamp since_;
   std::unordered_map<std::string, std::string> bodies_; ///< proposals not judged yet
   std::size_t decisions_ = 0;
   std::size_t not_replayable_ = 0;
@@ -270,9 +275,9 @@ private:
 };
 
 /// "30d" before now, or an instant as it is.
-result<std::string> since_when(const std::string& words) {
+result<timestamp> since_when(const std::string& words) {
   if (const auto instant = parse_rfc3339(words)) {
-    return to_rfc3339(*instant);
+    return *instant;
   }
   const auto back = gate::parse_duration(words);
   if (!back) {
@@ -281,7 +286,7 @@ result<std::string> since_when(const std::string& words) {
                  "2026-01-31T00:00:00Z")
         .at("since", words);
   }
-  return to_rfc3339(system_clock().now() - *back);
+  return system_clock().now() - *back;
 }
 
 } // namespace
@@ -291,9 +296,9 @@ ending policy_simulate(session& s, const policy_simulate_words& w) {
   if (!policy) {
     return policy.error();
   }
-  auto since = since_when(w.since);
+  const auto since = since_when(w.since);
   if (!since) {
-    return std::move(since).error();
+    return since.error();
   }
   const auto place = find_ledger(s, w.ledger);
   if (!place) {
@@ -303,7 +308,7 @@ ending policy_simulate(session& s, const policy_simulate_words& w) {
   if (!db) {
     return std::move(db).error();
   }
-  simulation again(s, *policy, w, *std::move(since));
+  simulation again(s, *policy, w, *since);
   if (auto ran = again.run(**db); !ran) {
     return std::move(ran).error();
   }
